@@ -21,10 +21,9 @@ def data_files() -> list[tuple[str, list[str]]]:
         (str(SHARE), ['package.xml']),
     ]
     for tree in ('launch', 'models'):
-        folders = [Path(tree), *sorted(p for p in Path(tree).rglob('*') if p.is_dir())]
-        for folder in folders:
-            inside = [str(p) for p in sorted(folder.iterdir()) if p.is_file()]
-            if inside and '__pycache__' not in folder.parts:
+        for folder in sorted({path.parent for path in Path(tree).rglob('*') if path.is_file()}):
+            inside = [str(path) for path in sorted(folder.iterdir()) if path.is_file()]
+            if '__pycache__' not in folder.parts:
                 files.append((str(SHARE / folder), inside))
     return files
 
