@@ -1,0 +1,203 @@
+# SPDX-FileCopyrightText: 2026 The caption_node authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Frames in, descriptions out: the one place where the way of a frame reads top to bottom.
+
+    frames -> letterbox -> backend.run(batch) -> words, boxes, fields -> trust -> descriptions
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caption_node.backends.protocol import Backend, Outputs
+from caption_node.backends.registry import open_backend
+from caption_node.bundle import Bundle, find_bundle
+from caption_node.description import (
+    FIELDS,
+    MAX_COUNT,
+    FieldValue,
+    ModelInfo,
+    SceneDescription,
+    SceneObject,
+    Value,
+)
+from caption_node.errors import ConfigError
+from caption_node.frame import Frame
+from caption_node.grounding import name_hazard, place_object
+from caption_node.preprocess import Letterbox, letterbox
+from caption_node.trust import disagreement, picture_fault, word_confidence
+
+
+class CaptionPipeline:
+    """
+    A model with a backend, ready to describe frames; for one thread at a time.
+
+    :param bundle: The model.
+    :param backend: Runs the model's graph.
+    """
+
+    def __init__(self, bundle: Bundle, backend: Backend) -> None:
+        self.bundle = bundle
+        self.backend = backend
+        self.model = ModelInfo(bundle.name, bundle.sha256, backend.name, bundle.precision)
+        shape = (bundle.max_batch, bundle.height, bundle.width, 3)
+        self._images: NDArray[np.uint8] = np.zeros(shape, dtype=np.uint8)
+
+    @classmethod
+    def open(
+        cls, model: str | Path | None = None, backend: str = 'auto', threads: int = 0
+    ) -> 'CaptionPipeline':
+        """
+        Load a model folder and start a backend.
+
+        :param model: Folder, or name of a shipped model; None is the default model.
+        :param backend: ``auto`` or a name in the registry.
+        :param threads: CPU threads of one run; 0 lets the runtime choose.
+        :raises BundleError: If the folder is incomplete or altered.
+        :raises BackendUnavailableError: If the backend's library or device is missing.
+        """
+        bundle = Bundle.load(find_bundle(model))
+        return cls(bundle, open_backend(backend, bundle, threads))
+
+    def describe(self, frames: Sequence[Frame]) -> list[SceneDescription]:
+        """
+        Describe up to ``bundle.max_batch`` frames, of one or several cameras, in one run.
+
+        :returns: One description a frame, in the same order.
+        :raises ConfigError: If there are more frames than the model takes.
+        :raises InferenceError: If the runtime fails.
+        """
+        if not frames:
+            return []
+        if len(frames) > self.bundle.max_batch:
+            raise ConfigError(f'{len(frames)} frames at once, at most {self.bundle.max_batch}')
+        start = perf_counter()
+        batch = self._images[: len(frames)]
+        fits = [
+            letterbox(frame.pixels_rgb, self.bundle.height, self.bundle.width, out)[1]
+            for frame, out in zip(frames, batch, strict=True)
+        ]
+        boxed = perf_counter()
+        outputs = self.backend.run(batch)
+        ran = perf_counter()
+        descriptions = []
+        for i, (frame, fit) in enumerate(zip(frames, fits, strict=True)):
+            begun = perf_counter()
+            said = self._interpret(frame, batch[i], fit, outputs, i)
+            latency_ms = {
+                'decode': frame.decode_ms,
+                'preprocess': (boxed - start) * 1e3,
+                'inference': (ran - boxed) * 1e3,
+                'postprocess': (perf_counter() - begun) * 1e3,
+            }
+            descriptions.append(SceneDescription(**said, latency_ms=latency_ms))
+        return descriptions
+
+    def _interpret(
+        self, frame: Frame, image: NDArray[np.uint8], fit: Letterbox, outputs: Outputs, i: int
+    ) -> dict[str, object]:
+        scene = self._read_fields(outputs.scene[i])
+        objects = self._read_objects(outputs, i, fit)
+        caption = self.bundle.vocabulary.decode(outputs.tokens[i].tolist())
+        confidence = word_confidence(
+            outputs.token_logp[i], outputs.tokens[i], *self.bundle.caption_confidence
+        )
+        reason = picture_fault(image, self.bundle.abstain) or disagreement(caption, scene, objects)
+        if not reason and confidence < self.bundle.abstain['confidence']:
+            reason = 'the sentence is uncertain'
+        return {
+            'stamp_ns': frame.stamp_ns,
+            'frame_id': frame.frame_id,
+            'camera': frame.camera,
+            'file': frame.file,
+            'caption': caption,
+            'confidence': confidence,
+            'status': 'abstain' if reason else 'ok',
+            'reason': reason,
+            'scene': scene,
+            'hazard': name_hazard(scene, objects),
+            'objects': objects,
+            'model': self.model,
+            'embedding': outputs.embedding[i],
+        }
+
+    def _read_fields(self, logits: NDArray[np.float32]) -> dict[str, FieldValue]:
+        scene = {}
+        for name, spec in FIELDS.items():
+            piece = self.bundle.fields[name]
+            raw = logits[piece.start : piece.start + piece.width] / piece.temperature
+            scene[name] = FieldValue(*_read_field(spec.kind, spec.values, raw))
+        if (scene['lead'].value == 'none') != (scene['lead_range'].value == 'none'):
+            # The two heads contradict each other: the surer one decides.
+            scene['lead'], scene['lead_range'] = self._settle_lead(scene, logits)
+        return scene
+
+    def _settle_lead(
+        self, scene: dict[str, FieldValue], logits: NDArray[np.float32]
+    ) -> tuple[FieldValue, FieldValue]:
+        lead, lead_range = scene['lead'], scene['lead_range']
+        none_wins = (lead if lead.value == 'none' else lead_range).confidence >= (
+            lead_range if lead.value == 'none' else lead
+        ).confidence
+        settled = []
+        for name in ('lead', 'lead_range'):
+            piece = self.bundle.fields[name]
+            raw = logits[piece.start : piece.start + piece.width] / piece.temperature
+            p = _softmax(raw)
+            best = 0 if none_wins else 1 + int(p[1:].argmax())
+            settled.append(FieldValue(FIELDS[name].values[best], float(p[best])))
+        return settled[0], settled[1]
+
+    def _read_objects(self, outputs: Outputs, i: int, fit: Letterbox) -> tuple[SceneObject, ...]:
+        boxes = fit.boxes_to_source(outputs.boxes[i])
+        found = []
+        for box, number, score in zip(
+            boxes.tolist(), outputs.box_class[i].tolist(), outputs.box_score[i].tolist(), strict=True
+        ):
+            name = self.bundle.classes[number]
+            if score < self.bundle.score_thresholds[name] or box[2] <= box[0] or box[3] <= box[1]:
+                continue
+            found.append(place_object(name, score, tuple(box), fit.source_width))
+        return tuple(found)
+
+    def close(self) -> None:
+        """Free the backend."""
+        self.backend.close()
+
+    def __enter__(self) -> 'CaptionPipeline':
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    e = np.exp(logits.astype(np.float64) - float(logits.max()))
+    return np.asarray(e / e.sum(), dtype=np.float64)
+
+
+def _read_field(
+    kind: str, values: tuple[str, ...], logits: NDArray[np.float32]
+) -> tuple[Value, float]:
+    if kind == 'boolean':
+        p = 1.0 / (1.0 + float(np.exp(-np.clip(logits[0], -30, 30))))
+        return p >= 0.5, max(p, 1.0 - p)
+    probability = _softmax(logits)
+    if kind == 'categorical':
+        best = int(probability.argmax())
+        return values[best], float(probability[best])
+    # The median is the count that is off by least; its confidence allows for one more or less.
+    count = int(np.searchsorted(probability.cumsum(), 0.5))
+    count = min(count, MAX_COUNT)
+    low, high = (count, count) if count == 0 else (max(count - 1, 1), count + 1)
+    return count, float(min(1.0, probability[low : high + 1].sum()))

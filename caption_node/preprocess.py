@@ -1,0 +1,74 @@
+# SPDX-FileCopyrightText: 2026 The caption_node authors
+# SPDX-License-Identifier: Apache-2.0
+"""Letterbox to the model's input, and boxes back to the source image."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+BORDER = 114
+"""Grey of the bars, as detectors of this family are trained with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letterbox:
+    """
+    How one image was fitted into the input.
+
+    :param scale: Input pixels per source pixel.
+    :param left: Width of the left bar, input pixels.
+    :param top: Height of the upper bar, input pixels.
+    :param source_width: Width of the source image, pixels.
+    :param source_height: Height of the source image, pixels.
+    """
+
+    scale: float
+    left: int
+    top: int
+    source_width: int
+    source_height: int
+
+    def boxes_to_source(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """
+        Map boxes from input pixels to source pixels, cut at the image's edges.
+
+        :param boxes: (N, 4) x_min, y_min, x_max, y_max.
+        """
+        shift = np.array([self.left, self.top, self.left, self.top], dtype=np.float32)
+        limit = np.array([self.source_width, self.source_height] * 2, dtype=np.float32)
+        mapped = (boxes - shift) / np.float32(self.scale)
+        return np.clip(mapped, 0, limit).astype(np.float32)
+
+
+def letterbox(
+    pixels_rgb: NDArray[np.uint8], height: int, width: int, out: NDArray[np.uint8] | None = None
+) -> tuple[NDArray[np.uint8], Letterbox]:
+    """
+    Scale an image to fit, keeping its aspect, and centre it between grey bars.
+
+    :param pixels_rgb: (H, W, 3).
+    :param out: Where to write, (height, width, 3); a new array if None.
+    :returns: the (height, width, 3) image and how it was fitted.
+    """
+    import cv2
+
+    source_height, source_width = pixels_rgb.shape[:2]
+    scale = min(height / source_height, width / source_width)
+    inner_height = max(1, min(height, round(source_height * scale)))
+    inner_width = max(1, min(width, round(source_width * scale)))
+    top, left = (height - inner_height) // 2, (width - inner_width) // 2
+    if out is None:
+        out = np.empty((height, width, 3), dtype=np.uint8)
+    if (inner_height, inner_width) != (height, width):
+        out[:] = BORDER
+    inner = out[top : top + inner_height, left : left + inner_width]
+    if scale == 1.0:
+        inner[:] = pixels_rgb
+    else:
+        # Area averaging keeps small lamps visible when an image shrinks; linear when it grows.
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        # OpenCV cannot read a view with turned-round channels; the copy is of what is needed only.
+        source = np.ascontiguousarray(pixels_rgb)
+        inner[:] = cv2.resize(source, (inner_width, inner_height), interpolation=how)
+    return out, Letterbox(scale, left, top, source_width, source_height)
