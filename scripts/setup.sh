@@ -85,6 +85,9 @@ make_venv() {
     fail "$python cannot make a virtual environment" \
       "install its venv module (Debian, Ubuntu: apt-get install python3-venv)"
   }
+  # The pip that comes with Python differs from one to the next: take the same one everywhere.
+  pip_install pip==26.3 || fail 'pip could not be updated (see above)' \
+    "check that pip reaches a package index; then remove $VENV and run this again"
 }
 
 # What decides whether a step must run again: the files it depends on, by content.

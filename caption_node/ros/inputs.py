@@ -1,0 +1,229 @@
+# SPDX-FileCopyrightText: 2026 The caption_node authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+One camera's subscriptions: raw and compressed, with the quality of service that its publishers offer.
+
+A best effort, volatile subscription is compatible with every publisher, so that is where each begins
+(REP 2003). Where all publishers offer more, the subscription is renewed to ask for it: large images then
+survive a lossy network, and a latched image reaches a node that starts later.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.lifecycle import LifecycleNode
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
+from rclpy.topic_endpoint_info import TopicEndpointInfo
+from sensor_msgs.msg import CompressedImage, Image
+
+Message = Image | CompressedImage
+Deliver = Callable[[Message], None]
+
+_RELIABILITY = {
+    'best_effort': ReliabilityPolicy.BEST_EFFORT,
+    'reliable': ReliabilityPolicy.RELIABLE,
+}
+
+
+class TopicInput:
+    """
+    A subscription to one topic that follows the quality of service of its publishers.
+
+    :param topic: Name as it is given to rclpy, before remapping.
+    :param message_type: ``Image`` or ``CompressedImage``.
+    :param reliability: ``auto``, ``best_effort`` or ``reliable``.
+    :param deliver: Called in the executor's thread with every message.
+    """
+
+    def __init__(
+        self,
+        node: LifecycleNode,
+        topic: str,
+        message_type: type[Any],
+        reliability: str,
+        deliver: Deliver,
+    ) -> None:
+        self.topic = node.resolve_topic_name(topic)
+        self.type_name = f'sensor_msgs/msg/{message_type.__name__}'
+        self._node = node
+        self._name = topic
+        self._message_type = message_type
+        self._reliability = reliability
+        self._deliver = deliver
+        self._seen: deque[int] = deque(maxlen=16)
+        self._warned: set[str] = set()
+        self._retired: Subscription | None = None
+        self._qos = self._wanted_qos(self._publishers())
+        self._subscription = self._subscribe()
+
+    def follow_publishers(self) -> None:
+        """Renew the subscription if its publishers now offer other quality of service; call it regularly."""
+        publishers = self._publishers()
+        qos = self._wanted_qos(publishers)
+        if publishers and (qos.reliability, qos.durability) != (
+            self._qos.reliability,
+            self._qos.durability,
+        ):
+            self._drop_retired()
+            self._qos = qos
+            # The old one stays until the new one delivers, or the frames between would be lost.
+            self._retired = self._subscription
+            self._subscription = self._subscribe()
+
+    def publisher_count(self) -> int:
+        """Return how many publishers of the right type there are, compatible or not."""
+        return len(self._publishers())
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        self._drop_retired()
+        self._node.destroy_subscription(self._subscription)
+
+    def _publishers(self) -> list[TopicEndpointInfo]:
+        publishers = []
+        for info in self._node.get_publishers_info_by_topic(self.topic):
+            if info.topic_type == self.type_name:
+                publishers.append(info)
+            else:
+                self._warn_once(
+                    f'topic {self.topic} carries {info.topic_type}, expected is {self.type_name}; '
+                    'remap the topic, or set image_topics'
+                )
+        return publishers
+
+    def _wanted_qos(self, publishers: list[TopicEndpointInfo]) -> QoSProfile:
+        offered = [info.qos_profile for info in publishers]
+        reliable = bool(offered) and all(
+            qos.reliability == ReliabilityPolicy.RELIABLE for qos in offered
+        )
+        latched = reliable and all(
+            qos.durability == DurabilityPolicy.TRANSIENT_LOCAL for qos in offered
+        )
+        matched = ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
+        reliability = _RELIABILITY.get(self._reliability, matched)
+        latched = latched and reliability == ReliabilityPolicy.RELIABLE
+        return QoSProfile(
+            history=HistoryPolicy.KEEP_LAST,
+            depth=1,
+            reliability=reliability,
+            durability=(
+                DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE
+            ),
+        )
+
+    def _subscribe(self) -> Subscription:
+        def received(message: Message, info: dict[str, Any]) -> None:
+            self._receive(subscription, message, info)
+
+        subscription = self._node.create_subscription(
+            self._message_type,
+            self._name,
+            received,
+            self._qos,
+            event_callbacks=SubscriptionEventCallbacks(
+                incompatible_qos=self._report_incompatible_qos, use_default_callbacks=False
+            ),
+        )
+        return subscription
+
+    def _receive(self, subscription: Subscription, message: Message, info: dict[str, Any]) -> None:
+        if self._retired is not None:
+            if subscription is self._subscription:
+                self._drop_retired()
+            if info['source_timestamp'] in self._seen:
+                return
+        self._seen.append(info['source_timestamp'])
+        self._deliver(message)
+
+    def _drop_retired(self) -> None:
+        if self._retired is not None:
+            self._node.destroy_subscription(self._retired)
+            self._retired = None
+
+    def _report_incompatible_qos(self, event: Any) -> None:
+        self._node.get_logger().warning(
+            f'a publisher of {self.topic} offers a quality of service that does not match: '
+            f'{event.last_policy_kind}; nothing is received from it. '
+            "Set the parameter reliability to 'auto' or 'best_effort', or change the publisher.",
+            throttle_duration_sec=10.0,
+        )
+
+    def _warn_once(self, text: str) -> None:
+        if text not in self._warned:
+            self._warned.add(text)
+            self._node.get_logger().warning(text)
+
+
+class CameraInput:
+    """
+    All topics that one camera may come by; the second of two messages with equal stamps is dropped.
+
+    :param camera: Name of the camera.
+    :param topic: Its image topic; with ``/compressed`` behind it (after remapping), compressed only.
+    :param transport: ``auto``, ``raw`` or ``compressed``.
+    :param deliver: Called in the executor's thread with every message that is no duplicate.
+    """
+
+    def __init__(
+        self,
+        node: LifecycleNode,
+        camera: str,
+        topic: str,
+        transport: str,
+        reliability: str,
+        deliver: Callable[[str, Message], None],
+    ) -> None:
+        self.camera = camera
+        self.duplicates = 0
+        self._deliver = deliver
+        self._last: tuple[int, int, type[Any]] | None = None
+        wanted = {'raw': (Image,), 'compressed': (CompressedImage,)}.get(
+            transport, (Image, CompressedImage)
+        )
+        if node.resolve_topic_name(topic).endswith('/compressed'):
+            names: list[tuple[str, type[Any]]] = [(topic, CompressedImage)]
+        else:
+            names = [(topic, Image), (compressed_topic(node, topic), CompressedImage)]
+            names = [(name, kind) for name, kind in names if kind in wanted]
+        self.topics = [
+            TopicInput(node, name, kind, reliability, self._receive) for name, kind in names
+        ]
+
+    def follow_publishers(self) -> None:
+        """Let every subscription follow its publishers."""
+        for topic in self.topics:
+            topic.follow_publishers()
+
+    def publisher_count(self) -> int:
+        """Return how many publishers this camera has."""
+        return sum(topic.publisher_count() for topic in self.topics)
+
+    def close(self) -> None:
+        """Unsubscribe from everything."""
+        for topic in self.topics:
+            topic.close()
+
+    def _receive(self, message: Message) -> None:
+        # image_transport publishes every image raw and compressed: once is enough.
+        stamp = message.header.stamp
+        this = (stamp.sec, stamp.nanosec, type(message))
+        last, self._last = self._last, this
+        if last and last[:2] == this[:2] != (0, 0) and last[2] is not this[2]:
+            self.duplicates += 1
+            return
+        self._deliver(self.camera, message)
+
+
+def compressed_topic(node: LifecycleNode, topic: str) -> str:
+    """
+    Return where a topic's compressed images come from, as image_transport names it.
+
+    A rule that remaps ``image/compressed`` itself wins; otherwise it follows where ``image`` was remapped.
+    """
+    name = f'{topic}/compressed'
+    if node.resolve_topic_name(name) != node.resolve_topic_name(name, only_expand=True):
+        return name
+    return f'{node.resolve_topic_name(topic)}/compressed'
