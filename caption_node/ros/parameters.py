@@ -7,7 +7,7 @@ The node's parameters: one table for declaration, descriptors, checks, documenta
 defaults in ``launch/config``. Importing this module needs no ROS.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 import json
 import re
@@ -149,17 +149,22 @@ def check(name: str, value: object) -> None:
         raise ConfigError(f'parameter {name} is {value!r}, allowed is one of {allowed}')
 
 
-def cameras(values: Mapping[str, Any]) -> dict[str, str]:
+def cameras(
+    values: Mapping[str, Any], resolve: Callable[[str], str] = lambda topic: topic
+) -> dict[str, str]:
     """
     Return the image topic of each camera by the camera's name.
 
     :param values: Parameter values by name.
+    :param resolve: Remaps and expands a topic, so that a camera without a name is named by where it really is.
     :raises ConfigError: If topics or names are malformed, occur twice, or do not go together.
     """
     topics = [t for t in values['image_topics'] if t]
     names = [n for n in values['camera_names'] if n]
     if not 1 <= len(topics) <= MAX_CAMERAS:
-        raise ConfigError(f'parameter image_topics has {len(topics)} topics, allowed is 1 to {MAX_CAMERAS}')
+        raise ConfigError(
+            f'parameter image_topics has {len(topics)} topics, allowed is 1 to {MAX_CAMERAS}'
+        )
     for topic in topics:
         if not _TOPIC.match(topic):
             raise ConfigError(
@@ -171,7 +176,7 @@ def cameras(values: Mapping[str, Any]) -> dict[str, str]:
             f'parameter camera_names has {len(names)} names for {len(topics)} image_topics',
             'give one name for each topic, or none at all',
         )
-    names = names or names_from_topics(topics)
+    names = names or names_from_topics([resolve(topic) for topic in topics])
     for name in names:
         if not _NAME.match(name):
             raise ConfigError(
@@ -190,7 +195,9 @@ def names_from_topics(topics: Sequence[str]) -> list[str]:
     names = []
     for number, topic in enumerate(topics):
         parts = [p for p in topic.strip('~/').split('/') if p and not _GENERIC.match(p)]
-        names.append(parts[-1] if parts else ('camera' if len(topics) == 1 else f'camera_{number}'))
+        names.append(
+            parts[-1] if parts else ('camera' if len(topics) == 1 else f'camera_{number}')
+        )
     if len(set(names)) < len(names):
         return [f'camera_{number}' for number in range(len(topics))]
     return names
@@ -204,7 +211,10 @@ def type_name(spec: Parameter) -> str:
 
 def markdown_table() -> str:
     """Return the table of the documentation."""
-    lines = ['| parameter | type | default | allowed | takes effect | meaning |', '|---|---|---|---|---|---|']
+    lines = [
+        '| parameter | type | default | allowed | takes effect | meaning |',
+        '|---|---|---|---|---|---|',
+    ]
     for spec in PARAMETERS.values():
         allowed = ', '.join(spec.choices)
         if spec.minimum is not None and spec.maximum is not None:
