@@ -169,10 +169,16 @@ class MeshBuilder:
 
 def _normal(points: Floats) -> Floats:
     """Unit normal of a polygon (Newell's method)."""
-    ahead = np.roll(points, -1, axis=0)
-    normal = np.cross(points, ahead).sum(axis=0)
-    length = float(np.linalg.norm(normal))
-    return np.asarray(normal / length) if length > 1e-9 else np.array((0.0, 1.0, 0.0))
+    corners = points.tolist()
+    nx = ny = nz = 0.0
+    for (x0, y0, z0), (x1, y1, z1) in zip(corners, corners[1:] + corners[:1], strict=True):
+        nx += y0 * z1 - z0 * y1
+        ny += z0 * x1 - x0 * z1
+        nz += x0 * y1 - y0 * x1
+    length = math.sqrt(nx * nx + ny * ny + nz * nz)
+    if length < 1e-9:
+        return np.array((0.0, 1.0, 0.0))
+    return np.array((nx / length, ny / length, nz / length))
 
 
 def rotation(yaw: float) -> Floats:

@@ -20,7 +20,7 @@ from caption_node.scenes.scenery import draw_block, draw_tree, draw_tunnel
 from caption_node.scenes.sky import paint_sky
 from caption_node.scenes.street import draw_prop_mesh, draw_signal, light_of_lamp
 from caption_node.scenes.truth import Sighting
-from caption_node.scenes.vehicles import vehicle_mesh
+from caption_node.scenes.vehicles import shapes_of, vehicle_mesh
 from caption_node.scenes.world import Person, Prop, Scene, Signal, Vehicle
 
 Bytes = NDArray[np.uint8]
@@ -100,7 +100,8 @@ def _draw(canvas: Canvas, scene: Scene, actor: Actor, number: int) -> None:
         draw_rider(canvas, position, yaw, actor, rider, number)
         return
     lit = scene.environment.headlights and actor.role != 'parked'
-    mesh = vehicle_mesh(actor.kind, actor.shape, lit, actor.braking, actor.blinker)
+    shape = actor.shape % shapes_of(actor.kind)
+    mesh = vehicle_mesh(actor.kind, shape, lit, actor.braking, actor.blinker)
     glow = 0.35 if scene.environment.time == 'day' else 1.0
     canvas.mesh(mesh, position, yaw, np.asarray(actor.colour), number, glow)
 

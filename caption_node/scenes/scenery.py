@@ -123,7 +123,7 @@ def _wall(
     lit = light.shade(np.array([prop.colour]), np.array([outward]), centre[None])[0]
     if prop.kind not in ('building', 'house') or plain:
         if prop.kind in ('building', 'house'):
-            tone = facade(prop.style, False, prop.kind == 'building')[:, :, :3].mean(axis=(0, 1))
+            tone = facade(prop.style % 16, False, prop.kind == 'building')[:, :, :3].mean(axis=(0, 1))
             lit = light.shade(tone[None].astype(float), np.array([outward]), centre[None])[0]
         _strips(canvas, quad, lit, prop)
         return
@@ -134,7 +134,7 @@ def _wall(
     x1, y1 = min(canvas.camera.width, x1), min(canvas.camera.height, y1)
     if x1 <= x0 or y1 <= y0:
         return
-    wall = facade(prop.style, scene.environment.time != 'day', prop.kind == 'building')
+    wall = facade(prop.style % 16, scene.environment.time != 'day', prop.kind == 'building')
     repeat = max(1.0, prop.size[2] / 18.0)
     source = np.array(
         [

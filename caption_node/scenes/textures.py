@@ -16,7 +16,7 @@ Rgba = NDArray[np.uint8]
 TILE = 512
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=256)
 def noise(seed: int, smooth_px: float, size: int = TILE) -> Grey:
     """
     Tileable smooth noise.

@@ -108,6 +108,11 @@ _TRUCKS = ((8.0, 2.4, 3.3), (12.5, 2.5, 3.9), (6.6, 2.2, 2.9))
 _BUSES = ((12.0, 2.5, 3.1), (10.5, 2.5, 3.0))
 
 
+def shapes_of(kind: str) -> int:
+    """Number of different bodies of a kind of vehicle."""
+    return {'car': len(CARS), 'van': len(VANS), 'truck': 12, 'bus': len(_BUSES)}.get(kind, 1)
+
+
 def dimensions(kind: str, shape: int) -> tuple[float, float, float]:
     """Width, height and length of a vehicle in metres."""
     if kind in ('car', 'van'):
