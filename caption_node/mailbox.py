@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""Newest wins: one slot a camera between those who receive images and the one who describes them."""
+"""Newest wins: one slot a camera between receiving images and describing them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Parcel(Generic[Item]):
 
 @dataclass(slots=True)
 class Counts:
-    """How many items a camera has put, and how many a newer one has replaced before they were taken."""
+    """How many items a camera has put, and how many of them a newer one has replaced."""
 
     received: int = 0
     dropped: int = 0

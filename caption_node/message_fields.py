@@ -3,9 +3,9 @@
 """
 The fields of ``caption_msgs/SceneDescription`` from a description, and back.
 
-Codes are read from the constants of the message class itself (``TIME_DAY``, ``STATUS`` words and so on),
-so there is no second table of numbers. It works on any Python class made from the .msg files: rclpy's,
-or those that rosbags makes from the definitions in a recording.
+Codes are read from the constants of the message class itself (``TIME_DAY``, ``OK`` and so on), so
+there is no second table of numbers. Any Python class made from the .msg files will do: rclpy's, or
+those that rosbags makes from the definitions in a recording.
 """
 
 from collections.abc import Mapping
@@ -36,8 +36,8 @@ def description_values(description: SceneDescription, message: type[Any]) -> dic
     """
     Return the plain fields of the message by name.
 
-    Left out are those that need other message classes or a clock: ``header``, ``objects``, ``completed``,
-    ``age_ms`` and ``latency_queue_ms``.
+    Left out are those that need other message classes or a clock: ``header``, ``objects``,
+    ``completed``, ``age_ms`` and ``latency_queue_ms``.
 
     :param message: The message class, read for its constants only.
     """
@@ -123,7 +123,7 @@ def description_from(message: Any) -> SceneDescription:
 
 
 def object_from(message: Any) -> SceneObject:
-    """Read one ``caption_msgs/SceneObject`` back; codes that the schema lacks become ``unknown``."""
+    """Read one ``caption_msgs/SceneObject`` back; codes outside the schema become ``unknown``."""
     return SceneObject(
         class_name=_word(message, 'class', OBJECT_CLASSES, int(message.class_id)),
         score=float(message.score),

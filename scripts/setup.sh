@@ -182,7 +182,7 @@ install_package() {
   ln -sfn "$ROOT/package.xml" "$share/package.xml"
   ln -sfn "$ROOT/launch" "$share/launch"
   ln -sfn "$ROOT/models" "$share/models"
-  ln -sfn "$VENV/bin/caption_node" "$VENV/lib/caption_node/caption_node"
+  ln -sfn ../../bin/caption ../../bin/caption_node "$VENV/lib/caption_node/"
   mark_done package "$print"
 }
 

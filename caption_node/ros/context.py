@@ -14,7 +14,7 @@ from caption_node.errors import ConfigError
 
 RCLError = rclpy_implementation.RCLError
 MAX_DOMAIN_ID = 232
-"""Above it the UDP ports of DDS would be over 65535, and Fast DDS ends the process without a word."""
+"""Above it the UDP ports of DDS would be over 65535, and Fast DDS ends the process."""
 
 
 def init_ros(arguments: Sequence[str]) -> None:

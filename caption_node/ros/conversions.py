@@ -8,7 +8,8 @@ from time import perf_counter
 from typing import Any
 
 from builtin_interfaces.msg import Time
-from caption_msgs.msg import SceneDescription as DescriptionMessage, SceneObject as ObjectMessage
+from caption_msgs.msg import SceneDescription as DescriptionMessage
+from caption_msgs.msg import SceneObject as ObjectMessage
 import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
@@ -58,7 +59,8 @@ def description_to_message(
     Turn a description into its message.
 
     :param header: The image's header, used as it is.
-    :param now_ns: The node's clock, nanoseconds; asked last, so that ``age_ms`` covers the conversion too.
+    :param now_ns: The node's clock, nanoseconds; asked last, so that ``age_ms`` covers the
+        conversion too.
     :param queue_ms: How long the image lay in the mailbox.
     """
     objects = [ObjectMessage(**object_values(item, ObjectMessage)) for item in description.objects]
@@ -80,7 +82,7 @@ def message_to_description(message: DescriptionMessage) -> SceneDescription:
 
 
 def age_ms(stamp: Time, now_ns: int) -> float:
-    """Return how old a stamp is in milliseconds; NaN for a stamp of 0, which means that there is none."""
+    """Return how old a stamp is in milliseconds; NaN for a stamp of 0: there is none."""
     stamp_ns = stamp_to_ns(stamp)
     return math.nan if stamp_ns == 0 else (now_ns - stamp_ns) / 1e6
 
@@ -112,8 +114,8 @@ def _rgb_from_image(message: Any, camera: str) -> NDArray[np.uint8]:
 
 
 def _rgb_from_compressed(message: Any, camera: str) -> NDArray[np.uint8]:
-    # The format is free text such as "bgr8; jpeg compressed bgr8"; the data says what it is. Only depth
-    # images must be told by the format: they are a PNG behind a header of their own.
+    # The format is free text such as "bgr8; jpeg compressed bgr8"; the data says what it is. Only
+    # depth images must be told by the format: they are a PNG behind a header of their own.
     if 'compresseddepth' in message.format.lower().replace(' ', ''):
         raise UnsupportedEncodingError(message.format, COMPRESSED_FORMATS)
     if len(message.data) == 0:

@@ -19,7 +19,7 @@ RATE_WINDOW_S = 5.0
 
 @dataclass(slots=True)
 class CameraStatistics:
-    """What became of one camera's images; ages and latencies cover the last :data:`WINDOW` of them."""
+    """What became of one camera's images; ages and latencies of the last :data:`WINDOW`."""
 
     begun_s: float = field(default_factory=perf_counter)
     described: int = 0

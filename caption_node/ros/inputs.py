@@ -1,16 +1,16 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
 """
-One camera's subscriptions: raw and compressed, with the quality of service that its publishers offer.
+One camera's subscriptions: raw and compressed, with the quality of service that is offered.
 
-A best effort, volatile subscription is compatible with every publisher, so that is where each begins
-(REP 2003). Where all publishers offer more, the subscription is renewed to ask for it: large images then
-survive a lossy network, and a latched image reaches a node that starts later.
+A best effort, volatile subscription is compatible with every publisher, so that is where each
+begins (REP 2003). Where all publishers offer more, the subscription is renewed to ask for it: then
+large images survive a lossy network, and a latched image reaches a node that starts later.
 """
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.lifecycle import LifecycleNode
@@ -19,7 +19,8 @@ from rclpy.subscription import Subscription
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 from sensor_msgs.msg import CompressedImage, Image
 
-Message = Image | CompressedImage
+Message: TypeAlias = Any
+"""``Image`` or ``CompressedImage``; message classes have no static types."""
 Deliver = Callable[[Message], None]
 
 _RELIABILITY = {
@@ -60,7 +61,7 @@ class TopicInput:
         self._subscription = self._subscribe()
 
     def follow_publishers(self) -> None:
-        """Renew the subscription if its publishers now offer other quality of service; call it regularly."""
+        """Renew the subscription if its publishers offer something else now; call it regularly."""
         publishers = self._publishers()
         qos = self._wanted_qos(publishers)
         if publishers and (qos.reliability, qos.durability) != (
@@ -159,10 +160,10 @@ class TopicInput:
 
 class CameraInput:
     """
-    All topics that one camera may come by; the second of two messages with equal stamps is dropped.
+    All topics that one camera may come by; of two messages with equal stamps one is dropped.
 
     :param camera: Name of the camera.
-    :param topic: Its image topic; with ``/compressed`` behind it (after remapping), compressed only.
+    :param topic: Its image topic; compressed only if, after remapping, it ends in ``/compressed``.
     :param transport: ``auto``, ``raw`` or ``compressed``.
     :param deliver: Called in the executor's thread with every message that is no duplicate.
     """
@@ -221,7 +222,7 @@ def compressed_topic(node: LifecycleNode, topic: str) -> str:
     """
     Return where a topic's compressed images come from, as image_transport names it.
 
-    A rule that remaps ``image/compressed`` itself wins; otherwise it follows where ``image`` was remapped.
+    A rule that remaps ``image/compressed`` itself wins; otherwise it follows ``image``.
     """
     name = f'{topic}/compressed'
     if node.resolve_topic_name(name) != node.resolve_topic_name(name, only_expand=True):

@@ -3,7 +3,7 @@
 """
 The managed node: camera topics in, scene descriptions out. Wiring only.
 
-    subscriptions -> mailbox (newest wins) -> worker: pipeline on the freshest image of every camera -> topics
+    subscriptions -> mailbox (newest wins) -> worker: pipeline, one batch of all cameras -> topics
 """
 
 import argparse
@@ -29,8 +29,8 @@ from caption_node.mailbox import Mailbox
 from caption_node.pipeline import CaptionPipeline
 from caption_node.ros.context import RCLError, init_ros, without_ros_arguments
 from caption_node.ros.conversions import caption_to_message, description_to_message
-from caption_node.ros.diagnostics import Statistics, make_array, make_node_status
 from caption_node.ros.declaration import declare_parameters, unknown_overrides
+from caption_node.ros.diagnostics import Statistics, make_array, make_node_status
 from caption_node.ros.inputs import CameraInput, Message
 from caption_node.ros.parameters import PARAMETERS, cameras, check
 from caption_node.ros.transitions import transition
@@ -43,11 +43,11 @@ IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 WATCH_PERIOD_S = 0.5
 
 
-class CaptionNode(LifecycleNode):
+class CaptionNode(LifecycleNode):  # type: ignore[misc]
     """
     Describes the images of one or several cameras.
 
-    :param kwargs: As for :class:`rclpy.node.Node`: ``namespace``, ``parameter_overrides`` and so on.
+    :param kwargs: As for :class:`rclpy.node.Node`: ``namespace``, ``parameter_overrides``, ...
     :raises ConfigError: If a parameter was set to something that the table does not allow.
     """
 
@@ -128,7 +128,7 @@ class CaptionNode(LifecycleNode):
 
     @transition('inactive')
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Free everything after a transition that failed in an unforeseen way; back to unconfigured."""
+        """Free everything after a transition that failed unforeseen; back to unconfigured."""
         self.stop()
         return super().on_error(state)
 

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The node's parameters: one table for declaration, descriptors, checks, documentation and the YAML file.
+The node's parameters: one table for declaration, descriptors, checks, documentation and YAML.
 
-``python -m caption_node.ros.parameters`` prints the documentation's table, with ``--yaml`` the file of
-defaults in ``launch/config``. Importing this module needs no ROS.
+``python -m caption_node.ros.parameters`` prints the table of the documentation, with ``--yaml`` the
+file of defaults in ``launch/config``. Importing this module needs no ROS.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -36,8 +36,8 @@ class Parameter:
     :param minimum: Least number allowed.
     :param maximum: Greatest number allowed.
     :param choices: Words allowed; none means any.
-    :param when: When a new value takes effect: ``at once``; ``inactive``: refused while the node is
-        active, takes effect when it is next activated; ``start``: read once, never changes.
+    :param when: When a new value takes effect: ``at once``; ``inactive``: refused while the node
+        is active, takes effect when it is next activated; ``start``: read once, never changes.
     """
 
     name: str
@@ -68,15 +68,15 @@ PARAMETERS: Mapping[str, Parameter] = {
         Parameter(
             'transport',
             'auto',
-            'Which images to receive; auto takes both and drops the second of a pair with equal stamps.',
+            'Which images to receive; auto takes both, and one of a pair with equal stamps.',
             choices=('auto', 'raw', 'compressed'),
             when='inactive',
         ),
         Parameter(
             'reliability',
             'auto',
-            'Reliability of the image subscriptions; auto is best effort, and reliable where every '
-            'publisher offers it.',
+            'Reliability of the image subscriptions; auto is best effort, and reliable where '
+            'every publisher offers it.',
             choices=('auto', 'best_effort', 'reliable'),
             when='inactive',
         ),
@@ -156,7 +156,8 @@ def cameras(
     Return the image topic of each camera by the camera's name.
 
     :param values: Parameter values by name.
-    :param resolve: Remaps and expands a topic, so that a camera without a name is named by where it really is.
+    :param resolve: Remaps and expands a topic, so that a camera without a name is named by where
+        it really is.
     :raises ConfigError: If topics or names are malformed, occur twice, or do not go together.
     """
     topics = [t for t in values['image_topics'] if t]
@@ -191,7 +192,7 @@ def cameras(
 
 
 def names_from_topics(topics: Sequence[str]) -> list[str]:
-    """Name each camera after the last telling part of its topic: ``/front/image_raw`` is ``front``."""
+    """Name each camera after the last telling part of its topic: ``front`` of ``/front/image``."""
     names = []
     for number, topic in enumerate(topics):
         parts = [p for p in topic.strip('~/').split('/') if p and not _GENERIC.match(p)]
@@ -232,12 +233,12 @@ def markdown_table() -> str:
 
 
 def yaml_file() -> str:
-    """Return ``launch/config/caption_node.params.yaml``: every default, each with its description."""
+    """Return ``launch/config/caption_node.params.yaml``: every default with its description."""
     lines = [
         '# SPDX-FileCopyrightText: 2026 The caption_node authors',
         '# SPDX-License-Identifier: Apache-2.0',
         '#',
-        '# Written by `python -m caption_node.ros.parameters --yaml`; copy it and change what you need.',
+        '# Written by `python -m caption_node.ros.parameters --yaml`: every parameter, its default.',
         '/**:',
         '  ros__parameters:',
     ]

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""Lifecycle transitions that say how they ended: rclpy swallows what they raise, without a word."""
+"""Lifecycle transitions that say how they ended: rclpy swallows what they raise."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -29,8 +29,8 @@ def transition(otherwise: str) -> Callable[[Transition[Node]], Transition[Node]]
     """
     Make a transition log its outcome, and fail instead of raise.
 
-    An error that was foreseen is a FAILURE and leaves the node where it was; anything else is an ERROR,
-    logged with its traceback.
+    An error that was foreseen is a FAILURE and leaves the node where it was; anything else is an
+    ERROR, logged with its traceback.
 
     :param otherwise: The state in which a FAILURE leaves the node.
     """

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""The one thread that describes: takes the freshest image of every camera, and runs them as one batch."""
+"""The one thread that describes: the freshest image of every camera, as one batch."""
 
 from collections.abc import Callable
 import threading
@@ -25,8 +25,8 @@ class FrameWorker:
     """
     Describes what lies in the mailbox until it is stopped; no frame, however broken, ends it.
 
-    :param publish: Called in the worker's thread with a description, its image message, and how long the
-        image lay in the mailbox, milliseconds.
+    :param publish: Called in the worker's thread with a description, its image message, and how
+        long the image lay in the mailbox, milliseconds.
     :param wanted: Whether anybody wants descriptions now.
     """
 
@@ -69,7 +69,7 @@ class FrameWorker:
             try:
                 self._describe(parcels, taken_s)
             except Exception:
-                # Publishing fails when the context goes down under us; anything else is our own fault.
+                # Publishing fails when the context goes down; anything else is our own fault.
                 if not self._mailbox.closed:
                     self._logger.error(
                         f'the frame worker failed, and goes on:\n{traceback.format_exc()}',
