@@ -34,7 +34,7 @@ class RecordedImage:
 
     :param stamp_ns: The header's stamp; the log time if the message cannot be read at all.
     :param frame_id: The header's frame.
-    :param topic: Topic it was recorded on.
+    :param camera: Topic it was recorded on.
     :param log_time_ns: When it was recorded.
     :param message: The deserialised message, or the error that came of trying.
     :param file: The recording.
@@ -42,7 +42,7 @@ class RecordedImage:
 
     stamp_ns: int
     frame_id: str
-    topic: str
+    camera: str
     log_time_ns: int
     message: Any
     file: str
@@ -58,7 +58,7 @@ class RecordedImage:
         begun = perf_counter()
         image = self.message
         if image.__msgtype__ == COMPRESSED_TYPE:
-            pixels = decode_image(image.data.data, self.topic)
+            pixels = decode_image(image.data.data, self.camera)
         else:
             pixels = rgb_from_raw(
                 image.data,
@@ -72,7 +72,7 @@ class RecordedImage:
             pixels,
             stamp_ns=self.stamp_ns,
             frame_id=self.frame_id,
-            camera=self.topic,
+            camera=self.camera,
             file=self.file,
             decode_ms=(perf_counter() - begun) * 1e3,
         )

@@ -27,12 +27,12 @@ class Layout:
     The files of one recording.
 
     :param files: Storage files in the order of recording; some may be missing.
-    :param is_message_compressed: Whether every message is zstd-compressed by itself.
+    :param message_count: Messages that the recorder counted, None if it did not come to that.
     :param damage: What is wrong with the folder itself.
     """
 
     files: list[Path]
-    is_message_compressed: bool = False
+    message_count: int | None = None
     damage: list[BagError] = field(default_factory=list)
 
 
@@ -122,7 +122,8 @@ def _from_metadata(path: Path) -> Layout:
         names = [str(n) for n in data['relative_file_paths']]
         mode = str(data.get('compression_mode') or '').lower()
         kind = str(data.get('compression_format') or '')
-    except (OSError, UnicodeDecodeError, YAMLError, KeyError, TypeError, AttributeError) as err:
+        count = int(data['message_count'])
+    except (OSError, ValueError, YAMLError, KeyError, TypeError, AttributeError) as err:
         raise BagError(f'{file} cannot be read: {err!r}') from err
     if mode in ('file', 'message') and kind != 'zstd':
         raise BagError(f'{path} is compressed with {kind!r}, only zstd can be read')
@@ -130,4 +131,4 @@ def _from_metadata(path: Path) -> Layout:
     files = [path / Path(n).name for n in names]
     missing = [f for f in files if not f.is_file()]
     damage = [BagError(f'{f} is missing, though {file} lists it') for f in missing]
-    return Layout([f for f in files if f not in missing], mode == 'message', damage)
+    return Layout([f for f in files if f not in missing], count, damage)

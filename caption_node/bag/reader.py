@@ -16,6 +16,8 @@ from caption_node.frame import Frame
 
 __all__ = ['BagReader', 'Message', 'Topic']
 
+ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
+
 
 class BagReader:
     """
@@ -37,19 +39,31 @@ class BagReader:
             layout = read_layout(self.path)
         except OSError as err:
             raise BagError(f'{self.path} cannot be read: {err.strerror or err}') from err
-        self._is_message_compressed = layout.is_message_compressed
         self._damage.extend(layout.damage)
+        self._unpacked: dict[str, str] = {}
         try:
             self._open_all(layout)
         except BaseException:
             self.close()
             raise
         self.topics = self._merge_topics()
+        listed = layout.message_count or 0
+        if self.message_count < listed:
+            lost = listed - self.message_count
+            self._damage.append(
+                BagError(f'{self.path}: {lost} of {listed} recorded messages cannot be read')
+            )
 
     @property
     def damage(self) -> list[BagError]:
-        """What could not be read so far, each naming file and place."""
-        return self._damage + [d for s in self._storages for d in s.damage]
+        """What could not be read so far, each naming file and place; every fault once."""
+        found: dict[str, BagError] = {}
+        for error in self._damage + [d for s in self._storages for d in s.damage]:
+            text = str(error)
+            for plain, file in self._unpacked.items():
+                text = text.replace(plain, file)
+            found.setdefault(text, BagError(text, error.hint))
+        return list(found.values())
 
     @property
     def start_ns(self) -> int:
@@ -109,10 +123,8 @@ class BagReader:
             if storage.end_ns < start_ns:
                 continue
             for message in storage.messages(wanted, start_ns):
-                if not self._is_message_compressed:
-                    yield message
-                    continue
-                plain = self._decompress(message)
+                # CDR begins with 0x00: a message that begins so was compressed by the recorder.
+                plain = self._decompress(message) if message.cdr[:4] == ZSTD_MAGIC else message
                 if plain is not None:
                     yield plain
 
@@ -171,8 +183,8 @@ class BagReader:
             except OSError as err:
                 self._damage.append(BagError(f'{file} cannot be read: {err.strerror or err}'))
         if not self._storages:
-            if self._damage:
-                raise self._damage[0]
+            if self.damage:
+                raise self.damage[-1]
             raise BagError(f'{self.path} names no storage file', 'the recording holds no messages')
 
     def _plain_file(self, file: Path) -> Path:
@@ -181,6 +193,7 @@ class BagReader:
         if self._scratch is None:
             self._scratch = TemporaryDirectory(prefix='caption_bag_')
         plain, damage = unpack(file, self._scratch)
+        self._unpacked[str(plain)] = str(file)
         if damage is not None:
             self._damage.append(damage)
         return plain

@@ -149,8 +149,9 @@ class McapStorage:
         if not has_end:
             self.damage.append(
                 BagError(
-                    f'{self.path} is cut off at byte {min(position, self._size)} of {self._size}: '
-                    f'{sum(self._counts.values())} messages before that can be read'
+                    f'{self.path} is cut off: it has {self._size} bytes, and the record at byte '
+                    f'{min(position, self._size)} has no end; '
+                    f'{sum(self._counts.values())} messages can be read'
                 )
             )
 

@@ -17,6 +17,7 @@ from caption_node.errors import BagError
 
 _MAGIC = b'SQLite format 3\x00'
 _MAX_SKIP = 1 << 24
+_TAIL_BYTES = 16
 
 
 class SqliteStorage:
@@ -93,6 +94,7 @@ class SqliteStorage:
         return database
 
     def _read_tables(self) -> None:
+        self._page_bytes = int(self._database.execute('PRAGMA page_size').fetchone()[0])
         tables = {n for (n,) in self._database.execute('SELECT name FROM sqlite_master')}
         if not {'topics', 'messages'} <= tables:
             raise BagError(f'{self.path} is a database, but not a rosbag2 recording')
@@ -169,6 +171,7 @@ class SqliteStorage:
 
     def _by_row(self, wanted: dict[int, tuple[str, str]]) -> Iterator[tuple[int, Message]]:
         last, skip = -1, 1
+        held: list[tuple[int, Message]] = []
         while skip <= _MAX_SKIP:
             try:
                 rows = self._database.execute(
@@ -178,19 +181,26 @@ class SqliteStorage:
                 )
                 for row, number, log_time_ns, data in rows:
                     last, skip = row, 1
-                    if number in wanted and isinstance(data, bytes):
-                        yield row, Message(*wanted[number], log_time_ns, data)
-                return
+                    if len(data) > self._page_bytes:
+                        # A row of many pages is there, so all rows before it are whole.
+                        yield from held
+                        held = []
+                    if number in wanted:
+                        held.append((row, Message(*wanted[number], log_time_ns, bytes(data))))
+                break
             except sqlite3.Error:
                 # The row behind the last good one lies on an unreadable page: feel for the next.
                 skip *= 2
+        # SQLite reads what lies behind the end of a cut file as zeros and says nothing.
+        yield from (item for item in held if not self._ends_in_nothing(item[1].cdr))
+
+    def _ends_in_nothing(self, data: bytes) -> bool:
+        return len(data) > self._page_bytes and not any(data[-_TAIL_BYTES:])
 
     def _is_short(self) -> bool:
         with self.path.open('rb') as file:
-            head = file.read(32)
-        page_bytes = int.from_bytes(head[16:18], 'big') or 1
-        page_bytes = 65536 if page_bytes == 1 else page_bytes
-        return self.path.stat().st_size < page_bytes * int.from_bytes(head[28:32], 'big')
+            pages = int.from_bytes(file.read(32)[28:], 'big')
+        return self.path.stat().st_size < self._page_bytes * pages
 
     def _note(self, err: sqlite3.Error, what: str) -> None:
         self.damage.append(
