@@ -67,17 +67,18 @@ class Describer(Protocol):
 
 
 SourceT = TypeVar('SourceT', bound=Source)
+SourceT_co = TypeVar('SourceT_co', bound=Source, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Described(Generic[SourceT]):
+class Described(Generic[SourceT_co]):
     """
     One source with what came of it.
 
     :param frame: The decoded frame, None if it could not be decoded.
     """
 
-    source: SourceT
+    source: SourceT_co
     frame: Frame | None
     description: SceneDescription
 

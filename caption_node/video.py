@@ -214,6 +214,14 @@ class VideoWriter:
         self._check_written()
         self._partial.replace(self.path)
 
+    def abandon(self) -> None:
+        """Keep what was written so far, with ``.partial`` in its name."""
+        if self._writer is None:
+            self._partial.unlink(missing_ok=True)
+        else:
+            self._writer.release()
+            self._writer = None
+
     def __enter__(self) -> 'VideoWriter':
         return self
 
@@ -223,7 +231,10 @@ class VideoWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        if kind is None:
+            self.close()
+        else:
+            self.abandon()
 
     def _open(self, width: int, height: int) -> None:
         quiet_opencv()

@@ -1,0 +1,171 @@
+# SPDX-FileCopyrightText: 2026 The caption_node authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The ``caption`` command: options here, one module a command in :mod:`caption_node.commands`.
+
+Exit status: 0 all was described; 1 something failed, and its own line says what; 2 wrong usage;
+130 interrupted by Ctrl-C; 141 the reader of standard output has gone.
+"""
+
+import argparse
+from collections.abc import Sequence
+import importlib
+import math
+import re
+import sys
+
+from caption_node import __version__
+from caption_node.commands.lines import OutputClosedError
+from caption_node.errors import CaptionError
+from caption_node.ros.replay import add_replay_arguments
+
+_DURATION = re.compile(r'(?P<number>\d+(\.\d*)?|\.\d+) ?(?P<unit>ms|s|min|)')
+_UNIT_S = {'ms': 1e-3, 's': 1.0, 'min': 60.0, '': 1.0}
+INTERRUPTED = 130
+PIPE_CLOSED = 141
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Run the command line.
+
+    :param arguments: Without the program's name; None takes those of the process.
+    :returns: The exit status.
+    """
+    options = build_parser().parse_args(arguments)
+    try:
+        command = importlib.import_module(options.module)
+        return int(getattr(command, options.function)(options))
+    except CaptionError as err:
+        print_error(err)
+        return 1
+    except OutputClosedError:
+        return PIPE_CLOSED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def print_error(err: CaptionError) -> None:
+    """Say on standard error what is wrong, and what to do about it."""
+    print(f'error: {err}', file=sys.stderr)
+    if err.hint:
+        print(f'hint: {err.hint}', file=sys.stderr)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog='caption', description='Describe what a vehicle camera sees: one sentence plus facts.'
+    )
+    parser.add_argument('--version', action='version', version=f'caption {__version__}')
+    commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
+    _add_image(commands)
+    _add_video(commands)
+    _add_bag(commands)
+    replay = commands.add_parser('replay', help='publish a recording over ROS 2, in real time')
+    add_replay_arguments(replay)
+    replay.set_defaults(module='caption_node.ros.replay', function='run_replay')
+    doctor = commands.add_parser('doctor', help='say what this machine has, and what to do')
+    doctor.add_argument('--json', action='store_true', help='print one JSON object')
+    doctor.add_argument('--model', metavar='DIR', help='model folder, or name of a shipped model')
+    doctor.set_defaults(module='caption_node.doctor', function='run_doctor')
+    return parser
+
+
+def duration_s(text: str) -> float:
+    """
+    Read a duration such as ``0.5``, ``0.5s``, ``500ms`` or ``2min``.
+
+    :returns: Seconds.
+    :raises argparse.ArgumentTypeError: If it is not a duration.
+    """
+    match = _DURATION.fullmatch(text.strip())
+    value = float(match['number']) * _UNIT_S[match['unit']] if match else math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f'{text!r} is not a duration such as 0.5s or 500ms')
+    return value
+
+
+def count(text: str) -> int:
+    """
+    Read a whole number from 0 up.
+
+    :raises argparse.ArgumentTypeError: If it is not one.
+    """
+    if not text.isdecimal() or not text.isascii() or len(text) > 9:
+        raise argparse.ArgumentTypeError(f'{text!r} is not a whole number from 0 up')
+    return int(text)
+
+
+def positive(text: str) -> int:
+    """
+    Read a whole number from 1 up.
+
+    :raises argparse.ArgumentTypeError: If it is not one.
+    """
+    value = count(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f'{text!r} is not a whole number from 1 up')
+    return value
+
+
+def _add_image(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
+    parser = commands.add_parser('image', help='describe picture files')
+    parser.add_argument(
+        'paths', nargs='+', metavar='PATH', help='pictures, folders (searched whole) or globs'
+    )
+    parser.add_argument('--camera', default='', metavar='NAME', help='camera name in the output')
+    _add_common(parser, 'write pictures with caption and boxes there')
+    parser.set_defaults(module='caption_node.commands.image', function='run')
+
+
+def _add_video(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
+    parser = commands.add_parser('video', help='describe the frames of a video file')
+    parser.add_argument('file', metavar='FILE', help='an mp4, avi, mkv, mov or webm file')
+    parser.add_argument('--camera', default='', metavar='NAME', help='camera name in the output')
+    _add_every(parser)
+    _add_common(parser, 'write an .mp4, or pictures into a folder')
+    parser.set_defaults(module='caption_node.commands.video', function='run')
+
+
+def _add_bag(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
+    parser = commands.add_parser('bag', help='describe a recording, no ROS needed')
+    parser.add_argument('bag', metavar='BAG', help='rosbag2 folder, or .mcap, .db3 or .bag file')
+    parser.add_argument(
+        '-o', '--output', metavar='OUT', help='write descriptions to OUT.mcap, or a rosbag2 folder'
+    )
+    parser.add_argument(
+        '--merge', action='store_true', help='also copy the original messages to the output'
+    )
+    parser.add_argument(
+        '--jsonl', action='store_true', help='print JSON lines (the default without --output)'
+    )
+    parser.add_argument(
+        '--topics', nargs='+', default=[], metavar='TOPIC', help='these image topics only'
+    )
+    _add_every(parser)
+    _add_common(parser, 'write an .mp4 for each camera, or pictures into a folder')
+    parser.set_defaults(module='caption_node.commands.bag', function='run')
+
+
+def _add_every(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--every',
+        type=duration_s,
+        default=0.0,
+        metavar='S',
+        help='one frame in so many seconds, for instance 0.5s (default: every frame)',
+    )
+
+
+def _add_common(parser: argparse.ArgumentParser, overlay: str) -> None:
+    parser.add_argument('--model', metavar='DIR', help='model folder, or name of a shipped model')
+    parser.add_argument('--backend', default='auto', metavar='NAME', help='auto, onnxruntime')
+    parser.add_argument(
+        '--threads', type=count, default=0, metavar='N', help='threads of the model (default: all)'
+    )
+    parser.add_argument(
+        '--batch', type=positive, default=4, metavar='N', help='frames per run (default: 4)'
+    )
+    parser.add_argument('--overlay', metavar='DIR|FILE', help=overlay)
+    parser.add_argument('-q', '--quiet', action='store_true', help='no progress')

@@ -1,0 +1,89 @@
+# SPDX-FileCopyrightText: 2026 The caption_node authors
+# SPDX-License-Identifier: Apache-2.0
+"""Progress on standard error: a bar on a terminal, a short line now and then elsewhere."""
+
+import sys
+from time import monotonic
+from types import TracebackType
+from typing import Any
+
+LINE_PERIOD_S = 5.0
+
+
+class Progress:
+    """
+    Counts frames and shows how it goes.
+
+    :param total: Expected frames; 0 if unknown.
+    :param is_quiet: Show nothing.
+    """
+
+    def __init__(self, total: int, is_quiet: bool = False) -> None:
+        self.total = total
+        self.done = 0
+        self.failed = 0
+        self._is_quiet = is_quiet
+        self._begun_s = self._shown_s = monotonic()
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> 'Progress':
+        if not self._is_quiet and sys.stderr is not None and sys.stderr.isatty():
+            self._start_bar()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        if not self._is_quiet and self.done:
+            self._print(self._state())
+
+    def advance(self, is_error: bool) -> None:
+        """Count one frame."""
+        self.done += 1
+        self.failed += is_error
+        if self._bar is not None:
+            self._bar.update(self._task, advance=1, rate=f'{self._rate():.1f}/s')
+        elif not self._is_quiet and monotonic() - self._shown_s >= LINE_PERIOD_S:
+            self._shown_s = monotonic()
+            self._print(self._state())
+
+    def _rate(self) -> float:
+        return self.done / max(monotonic() - self._begun_s, 1e-6)
+
+    def _state(self) -> str:
+        of = f' of {self.total}' if self.total > self.done else ''
+        failed = f', {self.failed} failed' if self.failed else ''
+        return f'{self.done}{of} frames{failed}, {self._rate():.1f} frames/s'
+
+    def _print(self, text: str) -> None:
+        if sys.stderr is not None:
+            print(f'caption: {text}', file=sys.stderr, flush=True)
+
+    def _start_bar(self) -> None:
+        try:
+            from rich.console import Console
+            from rich.progress import (
+                BarColumn,
+                MofNCompleteColumn,
+                TextColumn,
+                TimeRemainingColumn,
+            )
+            from rich.progress import Progress as Bar
+        except ImportError:
+            return
+        self._bar = Bar(
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn('{task.fields[rate]}'),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._bar.add_task('', total=self.total or None, rate='')
+        self._bar.start()
