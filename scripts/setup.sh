@@ -168,7 +168,7 @@ build_messages() {
 
 install_package() {
   local print share="$VENV/share/caption_node"
-  print="$(fingerprint "$ROOT/setup.py" "$ROOT/setup.cfg" "$ROOT/package.xml")"
+  print="$(fingerprint "$ROOT/setup.py" "$ROOT/setup.cfg" "$ROOT/package.xml" "$ROOT/launch" "$ROOT/scripts/setup.sh")"
   is_done package "$print" && return
   say 'installing caption_node (editable)'
   mkdir -p "$VENV/.setup"
@@ -180,7 +180,12 @@ install_package() {
   mkdir -p "$share" "$VENV/share/ament_index/resource_index/packages" "$VENV/lib/caption_node"
   ln -sfn "$ROOT/resource/caption_node" "$VENV/share/ament_index/resource_index/packages/caption_node"
   ln -sfn "$ROOT/package.xml" "$share/package.xml"
-  ln -sfn "$ROOT/launch" "$share/launch"
+  # File by file: `ros2 launch` does not look into a linked folder.
+  rm -rf "$share/launch"
+  (cd "$ROOT" && find launch -type f \( -name '*_launch.py' -o -name '*.yaml' \)) | while read -r file; do
+    mkdir -p "$share/$(dirname "$file")"
+    ln -s "$ROOT/$file" "$share/$file"
+  done
   ln -sfn "$ROOT/models" "$share/models"
   ln -sfn ../../bin/caption ../../bin/caption_node "$VENV/lib/caption_node/"
   mark_done package "$print"

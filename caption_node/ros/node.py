@@ -143,14 +143,18 @@ class CaptionNode(LifecycleNode):  # type: ignore[misc]
     def _build(self) -> None:
         values = self._values('inactive')
         names = list(cameras(values, self.resolve_topic_name))
-        self._pipeline = CaptionPipeline.open(
-            values['model'] or None, values['backend'], values['threads']
-        )
-        self._statistics = Statistics(names)
+        # Topics first: loading takes seconds, and whoever looks for them meanwhile should see them.
         self._outputs = {name: self._create_outputs('~') for name in names[:1]}
         if len(names) > 1:
             shared = self._outputs[names[0]]
             self._outputs = {name: shared + self._create_outputs(f'~/{name}') for name in names}
+        try:
+            self._pipeline = CaptionPipeline.open(
+                values['model'] or None, values['backend'], values['threads']
+            )
+        except CaptionError:
+            self._free()
+            raise
         self._built_with = values
         model = self._pipeline.model
         self.get_logger().info(

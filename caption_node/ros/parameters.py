@@ -3,8 +3,8 @@
 """
 The node's parameters: one table for declaration, descriptors, checks, documentation and YAML.
 
-``python -m caption_node.ros.parameters`` prints the table of the documentation, with ``--yaml`` the
-file of defaults in ``launch/config``. Importing this module needs no ROS.
+``python -m caption_node.ros.parameters`` prints the table of the documentation, with ``--yaml``
+the file of defaults in ``launch/config``. Importing this module needs no ROS.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -238,7 +238,7 @@ def yaml_file() -> str:
         '# SPDX-FileCopyrightText: 2026 The caption_node authors',
         '# SPDX-License-Identifier: Apache-2.0',
         '#',
-        '# Written by `python -m caption_node.ros.parameters --yaml`: every parameter, its default.',
+        '# Written by `python -m caption_node.ros.parameters --yaml`: parameters and defaults.',
         '/**:',
         '  ros__parameters:',
     ]

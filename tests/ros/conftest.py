@@ -1,0 +1,191 @@
+# SPDX-FileCopyrightText: 2026 The caption_node authors
+# SPDX-License-Identifier: Apache-2.0
+"""Processes, a listener, and a DDS domain of its own for every test."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+import os
+from pathlib import Path
+import signal
+import subprocess
+import sys
+import tempfile
+from time import monotonic
+from typing import Any
+
+import pytest
+
+pytest.importorskip('rclpy', reason='rclpy is not installed: run scripts/setup.sh')
+pytest.importorskip('caption_msgs.msg', reason='caption_msgs is not built: run scripts/setup.sh')
+
+from caption_msgs.msg import SceneDescription  # noqa: E402
+import rclpy  # noqa: E402
+from rclpy.context import Context  # noqa: E402
+from rclpy.executors import SingleThreadedExecutor  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[2]
+START_S = 30.0
+"""Deadline for whatever has to start first: two processes and their discovery on a busy machine."""
+_numbers = count()
+
+
+@pytest.fixture(scope='module')
+def domain() -> int:
+    """A DDS domain that no other test uses; above 100 its ports would be ephemeral ones."""
+    return 1 + (os.getpid() * 13 + next(_numbers)) % 100
+
+
+@pytest.fixture(scope='module')
+def environment(domain: int) -> dict[str, str]:
+    """The environment of every process of one test module."""
+    return {
+        **os.environ,
+        'ROS_DOMAIN_ID': str(domain),
+        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+        'PYTHONUNBUFFERED': '1',
+    }
+
+
+class Process:
+    """
+    A child process whose output is kept in a file, and which never outlives its test.
+
+    :param line: Command line.
+    :param environment: Environment of the process.
+    """
+
+    def __init__(self, line: list[str], environment: dict[str, str]) -> None:
+        self._log = tempfile.TemporaryFile(mode='w+b')
+        self._child = subprocess.Popen(
+            line,
+            cwd=ROOT,
+            env=environment,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    @property
+    def output(self) -> str:
+        """Everything that it has written so far."""
+        return os.pread(self._log.fileno(), 1 << 20, 0).decode(errors='replace')
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the process alone."""
+        self._child.send_signal(number)
+
+    def wait(self, timeout_s: float = START_S) -> int:
+        """Wait for its end, and return its exit status."""
+        return self._child.wait(timeout_s)
+
+    def is_running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._child.poll() is None
+
+    def end(self) -> None:
+        """End the process, and whatever it has started."""
+        for number in (signal.SIGINT, signal.SIGKILL):
+            if self._child.poll() is None:
+                os.killpg(self._child.pid, number)
+                try:
+                    self._child.wait(5)
+                except subprocess.TimeoutExpired:
+                    continue
+        self._log.close()
+
+
+Start = Callable[..., Process]
+
+
+def _starter(environment: dict[str, str]) -> Iterator[Start]:
+    started: list[Process] = []
+
+    def start(*line: str, **extra: str) -> Process:
+        started.append(Process([sys.executable, *line], {**environment, **extra}))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.end()
+
+
+@pytest.fixture
+def start(environment: dict[str, str]) -> Iterator[Start]:
+    """Start a Python process; it ends with the test."""
+    yield from _starter(environment)
+
+
+@pytest.fixture(scope='module')
+def start_for_module(environment: dict[str, str]) -> Iterator[Start]:
+    """Start a Python process; it ends with the module's last test."""
+    yield from _starter(environment)
+
+
+def node_line(*ros_arguments: str) -> list[str]:
+    """Return the arguments of Python that start the node as its console script does."""
+    script = 'import sys; from caption_node.ros.node import main; sys.exit(main())'
+    return ['-c', script, *(['--ros-args', *ros_arguments] if ros_arguments else [])]
+
+
+class Listener:
+    """
+    A node of the test's own that keeps what it hears, in the test's domain.
+
+    :param domain: DDS domain.
+    """
+
+    def __init__(self, domain: int) -> None:
+        self._context = Context()
+        rclpy.init(context=self._context, domain_id=domain)
+        self.node = rclpy.create_node('listener', context=self._context)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self.node)
+
+    def listen(self, topic: str, kind: type[Any] = SceneDescription, qos: Any = 100) -> list[Any]:
+        """Subscribe; returns the list that fills while :meth:`wait` runs."""
+        heard: list[Any] = []
+        self.node.create_subscription(kind, topic, heard.append, qos)
+        return heard
+
+    def wait(self, condition: Callable[[], object], timeout_s: float = START_S) -> bool:
+        """Receive until the condition holds; whether it did before the deadline."""
+        deadline_s = monotonic() + timeout_s
+        while monotonic() < deadline_s:
+            if condition():
+                return True
+            self._executor.spin_once(timeout_sec=0.05)
+        return bool(condition())
+
+    def call(self, kind: type[Any], name: str, request: Any, timeout_s: float = START_S) -> Any:
+        """Call a service, and return its response."""
+        client = self.node.create_client(kind, name)
+        assert self.wait(client.service_is_ready, timeout_s), f'no service {name}'
+        future = client.call_async(request)
+        assert self.wait(future.done, timeout_s), f'no response from {name}'
+        self.node.destroy_client(client)
+        return future.result()
+
+    def close(self) -> None:
+        """Leave the domain."""
+        self._executor.shutdown()
+        self.node.destroy_node()
+        rclpy.shutdown(context=self._context)
+
+
+@pytest.fixture
+def listener(domain: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
+    """A listener in the test's domain."""
+    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    made = Listener(domain)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope='module')
+def module_listener(domain: int) -> Iterator[Listener]:
+    """A listener for all tests of a module."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+        made = Listener(domain)
+        yield made
+        made.close()
