@@ -12,7 +12,7 @@ SHARE = Path('share') / PACKAGE
 
 def data_files() -> list[tuple[str, list[str]]]:
     """
-    List what ROS tools look for beside the code: index marker, manifest, launch files, models.
+    List what is looked for beside the code: index marker, manifest, launch files, models, messages.
 
     :returns: Pairs of (folder below the install prefix, files of this repository).
     """
@@ -25,6 +25,9 @@ def data_files() -> list[tuple[str, list[str]]]:
             inside = [str(path) for path in sorted(folder.iterdir()) if path.is_file()]
             if '__pycache__' not in folder.parts:
                 files.append((str(SHARE / folder), inside))
+    # Recordings embed the definitions of our messages, on machines without ROS too.
+    messages = sorted(Path('ros_ws/src/caption_msgs/msg').glob('*.msg'))
+    files.append((str(SHARE / 'msg'), [str(path) for path in messages]))
     return files
 
 

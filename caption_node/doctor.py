@@ -28,6 +28,7 @@ from caption_node.errors import CaptionError
 State = Literal['ok', 'missing', 'broken']
 PROBE_TIMEOUT_S = 20.0
 GPU_TIMEOUT_S = 5.0
+_HIGHEST_DOMAIN = 232
 
 _PACKAGES = (
     ('numpy', ('numpy',), True, 'all that is done with pictures'),
@@ -247,13 +248,8 @@ def _ros() -> Iterator[Finding]:
     if importlib.util.find_spec('rclpy') is None:
         yield Finding('ROS 2', 'missing', 'rclpy is not installed; needed for the node', setup)
     else:
-        domain = os.environ.get('ROS_DOMAIN_ID', '0')
-
-        def read(answer: list[str]) -> str:
-            distro = f'{answer[1]}, ' if len(answer) > 1 and answer[1] else ''
-            return f'{distro}rclpy {_rclpy_version()}, {answer[0]}, domain {domain}'
-
-        yield _ask('ROS 2', _ASK_ROS, read, setup)
+        yield _ask('ROS 2', _ASK_ROS, _read_ros, setup)
+        yield _domain()
     build = 'build them: run scripts/setup.sh, or `colcon build` in ros_ws and source it'
     if importlib.util.find_spec('caption_msgs') is None:
         yield Finding('caption_msgs', 'missing', 'not built; needed for the node', build)
@@ -261,8 +257,19 @@ def _ros() -> Iterator[Finding]:
         yield _ask('caption_msgs', _ASK_MESSAGES, lambda _: 'built, type support loads', build)
 
 
-def _rclpy_version() -> str:
-    return _version(('ros-rclpy', 'rclpy')) or 'of the system'
+def _read_ros(answer: list[str]) -> str:
+    distro = f'{answer[1]}, ' if len(answer) > 1 and answer[1] else ''
+    version = _version(('ros-rclpy', 'rclpy')) or 'of the system'
+    return f'{distro}rclpy {version}, {answer[0]}'
+
+
+def _domain() -> Finding:
+    text = os.environ.get('ROS_DOMAIN_ID') or '0'
+    if text.isdecimal() and int(text) <= _HIGHEST_DOMAIN:
+        reach = os.environ.get('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SUBNET')
+        return Finding('ROS domain', 'ok', f'{text}, discovery range {reach}')
+    hint = f'set ROS_DOMAIN_ID to a number from 0 to {_HIGHEST_DOMAIN}'
+    return Finding('ROS domain', 'broken', f'ROS_DOMAIN_ID is {text!r}', hint)
 
 
 def _ask(name: str, program: str, read: Callable[[list[str]], str], hint: str) -> Finding:
@@ -291,7 +298,8 @@ def _library(name: str, packages: tuple[str, ...], module: str) -> Finding:
         return Finding(name, 'ok', version)
     if importlib.util.find_spec(module) is not None:
         return Finding(name, 'ok', 'installed by the system')
-    return Finding(name, 'missing', 'not installed; ONNX Runtime on the CPU works without it')
+    hint = 'nothing to do: this release runs the model on ONNX Runtime'
+    return Finding(name, 'missing', 'not installed', hint)
 
 
 def _gpu() -> Finding:
@@ -320,4 +328,4 @@ def _gpu() -> Finding:
         return Finding('GPU', 'ok', jetson.read_text(encoding='utf-8').rstrip('\0'))
     if Path('/proc/driver/nvidia/version').is_file():
         return Finding('GPU', 'ok', 'NVIDIA driver loaded, nvidia-smi not installed')
-    return Finding('GPU', 'missing', 'no NVIDIA GPU or driver; the CPU is used')
+    return Finding('GPU', 'missing', 'no NVIDIA GPU or driver', 'nothing to do: the CPU is used')
