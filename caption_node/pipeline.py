@@ -107,7 +107,8 @@ class CaptionPipeline:
         confidence = word_confidence(
             outputs.token_logp[i], outputs.tokens[i], *self.bundle.caption_confidence
         )
-        reason = picture_fault(image, self.bundle.abstain) or disagreement(caption, scene, objects)
+        reason = picture_fault(fit.inner(image), self.bundle.abstain)
+        reason = reason or disagreement(caption, scene, objects)
         if not reason and confidence < self.bundle.abstain['confidence']:
             reason = 'the sentence is uncertain'
         return {
@@ -157,7 +158,10 @@ class CaptionPipeline:
         boxes = fit.boxes_to_source(outputs.boxes[i])
         found = []
         for box, number, score in zip(
-            boxes.tolist(), outputs.box_class[i].tolist(), outputs.box_score[i].tolist(), strict=True
+            boxes.tolist(),
+            outputs.box_class[i].tolist(),
+            outputs.box_score[i].tolist(),
+            strict=True,
         ):
             name = self.bundle.classes[number]
             if score < self.bundle.score_thresholds[name] or box[2] <= box[0] or box[3] <= box[1]:

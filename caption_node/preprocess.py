@@ -29,6 +29,14 @@ class Letterbox:
     source_width: int
     source_height: int
 
+    def inner(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the part of a letterboxed (H, W, 3) image that lies between the bars."""
+        height, width = image.shape[:2]
+        return image[
+            self.top : self.top + min(height, max(1, round(self.source_height * self.scale))),
+            self.left : self.left + min(width, max(1, round(self.source_width * self.scale))),
+        ]
+
     def boxes_to_source(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
         """
         Map boxes from input pixels to source pixels, cut at the image's edges.

@@ -16,12 +16,17 @@ from numpy.typing import NDArray
 
 from caption_node.description import FieldValue, SceneObject
 
-_PERSON = re.compile(r'\b(pedestrians?|people|persons?|man|woman|men|women|child(ren)?|workers?)\b')
-_NOBODY = re.compile(r'\b(no|nobody|without) (\w+ )?(pedestrians?|people|person|cyclists?)\b|\bpeople carrier')
+_PERSON = re.compile(
+    r'\b(pedestrians?|people|persons?|man|woman|men|women|child(ren)?|workers?)\b'
+)
+_NOBODY = re.compile(
+    r'\b(no|nobody|without) (\w+ )?(pedestrians?|people|person|cyclists?)\b|\bpeople carrier'
+)
 _RIDER = re.compile(r'\b(cyclists?|bicycles?|bikes?|motorcycl\w+|motorbikes?|scooters?|riders?)\b')
 _SIGNAL = re.compile(
     r'\b(red|green|yellow|amber)(-lit)? (traffic )?(light|signal)s?\b'
-    r'|\b(?:light|signal)s? (?:is|are|still|shows?|showing|turned?)(?: still)? (red|green|yellow|amber)\b'
+    r'|\b(?:light|signal)s? (?:is|are|still|shows?|showing|turned?)(?: still)? '
+    r'(red|green|yellow|amber)\b'
 )
 
 
@@ -45,11 +50,11 @@ def word_confidence(
 
 def picture_fault(image: NDArray[np.uint8], limits: Mapping[str, float]) -> str:
     """
-    Say what is wrong with a letterboxed picture, or return an empty text.
+    Say what is wrong with a picture, or return an empty text.
 
-    :param image: (H, W, 3) RGB.
-    :param limits: ``dark`` (grey level that 99 % of pixels stay below), ``contrast`` (least standard
-        deviation of grey), ``noise`` (greatest share of grey-level change from pixel to pixel).
+    :param image: (H, W, 3) RGB, scaled to the model's input, without the bars.
+    :param limits: ``dark``: grey level that 99 % of pixels stay below; ``contrast``: least standard
+        deviation of grey; ``noise``: greatest change from pixel to pixel, in standard deviations.
     """
     grey = image[::4, ::4].mean(axis=2)
     if float(np.percentile(grey, 99)) < limits['dark']:

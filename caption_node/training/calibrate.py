@@ -1,0 +1,98 @@
+# SPDX-FileCopyrightText: 2026 The caption_node authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Confidence that means something: temperatures per field and a logistic for the sentence.
+
+Source: On Calibration of Modern Neural Networks, arXiv 1706.04599. Fitted on frames that trained
+nothing.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from caption_node.description import FIELDS
+from caption_node.training.data import Batches
+from caption_node.training.model.captioner import Captioner
+from caption_node.training.objectives.mle import count_targets
+from caption_node.vocabulary import EOS, PAD, UNK
+
+_TEMPERATURES = np.exp(np.linspace(np.log(0.5), np.log(4.0), 43))
+
+
+def calibrate(model: Captioner, batches: Batches, held_out: Sequence[int]) -> dict[str, Any]:
+    """
+    Fit what turns logits into honest confidences.
+
+    :returns: ``temperatures`` by field and ``caption_confidence``, for the manifest.
+    """
+    model.eval()
+    device = next(model.scene.parameters()).device
+    logits, targets, means, hits = [], [], [], []
+    with torch.no_grad():
+        for start in range(0, len(held_out), 32):
+            batch = batches.take(held_out[start : start + 32], device)
+            tokens, logp, *_, scene, _ = model.describe(batch.features)
+            logits.append(scene.cpu())
+            targets.append(batch.targets.cpu())
+            for said, score, wanted in zip(tokens, logp, batch.tokens, strict=True):
+                words = said[said > UNK].tolist()
+                truth = set(wanted[(wanted > UNK) & (wanted != EOS)].tolist())
+                if truth and words:
+                    means.append(float(score[said != PAD].mean()))
+                    # How much of the sentence the annotator's sentence bears out, word for word.
+                    hits.append(sum(w in truth for w in words) / len(words))
+    weight, bias = fit_logistic(np.array(means), np.array(hits))
+    return {
+        'temperatures': fit_temperatures(torch.cat(logits), torch.cat(targets)),
+        'caption_confidence': {'weight': round(weight, 4), 'bias': round(bias, 4)},
+    }
+
+
+def fit_temperatures(logits: Tensor, targets: Tensor) -> dict[str, float]:
+    """
+    Find the temperature of every field that makes held-out labels likeliest.
+
+    :param logits: (N, S).
+    :param targets: (N, fields) int64.
+    """
+    found, start = {}, 0
+    for i, (name, spec) in enumerate(FIELDS.items()):
+        part = logits[:, start : start + spec.width]
+        start += spec.width
+        scores = []
+        for t in _TEMPERATURES:
+            if spec.kind == 'boolean':
+                loss = F.binary_cross_entropy_with_logits(part[:, 0] / t, targets[:, i].float())
+            elif spec.kind == 'count':
+                loss = -(count_targets(targets[:, i]) * (part / t).log_softmax(1)).sum(1).mean()
+            else:
+                loss = F.cross_entropy(part / t, targets[:, i])
+            scores.append(float(loss))
+        found[name] = float(_TEMPERATURES[int(np.argmin(scores))])
+    return found
+
+
+def fit_logistic(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
+    """
+    Fit ``y = 1 / (1 + exp(-(w x + b)))`` by likelihood, with Newton's method.
+
+    :param x: (N,).
+    :param y: (N,) 0..1, fractions allowed.
+    :returns: w and b; a flat 0.5 where there are too few points.
+    """
+    if len(x) < 10 or float(x.std()) < 1e-6:
+        return 0.0, 0.0
+    a = np.stack([x, np.ones_like(x)], 1)
+    w = np.zeros(2)
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-np.clip(a @ w, -30, 30)))
+        gradient = a.T @ (y - p) - 1e-3 * w
+        hessian = (a * (p * (1 - p))[:, None]).T @ a + 1e-3 * np.eye(2)
+        w = w + np.linalg.solve(hessian, gradient)
+    return float(w[0]), float(w[1])

@@ -1,0 +1,108 @@
+# SPDX-FileCopyrightText: 2026 The caption_node authors
+# SPDX-License-Identifier: Apache-2.0
+"""One flat configuration for a training run."""
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from caption_node.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """
+    What a run needs to be repeated.
+
+    :param name: Name of the bundle.
+    :param licence: Terms of the weights, for the manifest.
+    :param labels: Label file, JSON lines.
+    :param frames: Folder that the label file's paths are relative to.
+    :param encoder: ONNX file that the encoder begins with.
+    :param output: Model folder to write.
+    :param work: Folder for caches, checkpoints and logs.
+    :param splits: Splits that train.
+    :param variants: Augmented variants of every frame.
+    :param renders: Rendered scenes that train beside the frames.
+    :param render_share: Share of renders in a batch.
+    :param grammar_share: Share of sentences that the grammar writes instead of the annotator.
+    :param min_count: Words said fewer times in the training sentences are unknown.
+    :param steps: Optimiser steps.
+    """
+
+    name: str
+    licence: str
+    labels: Path
+    frames: Path
+    encoder: Path
+    output: Path
+    work: Path
+    splits: list[str] = field(default_factory=lambda: ['train'])
+    variants: int = 8
+    renders: int = 0
+    render_share: float = 0.25
+    grammar_share: float = 0.25
+    min_count: int = 2
+    steps: int = 6000
+    batch: int = 32
+    learning_rate: float = 1.0e-3
+    weight_decay: float = 0.03
+    warmup: int = 300
+    dropout: float = 0.15
+    label_smoothing: float = 0.1
+    field_weight: float = 2.0
+    contrast_weight: float = 0.2
+    hide_boxes: float = 0.1
+    average: float = 0.998
+    seed: int = 1
+    device: str = 'cpu'
+    threads: int = 2
+
+
+def load_config(path: Path) -> TrainConfig:
+    """
+    Read a YAML file; relative paths in it are relative to the working folder.
+
+    :raises ConfigError: If the file is missing, or a key is unknown, missing or of a wrong type.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except (OSError, yaml.YAMLError) as err:
+        raise ConfigError(f'configuration {path}: {err}') from err
+    if not isinstance(data, dict):
+        raise ConfigError(f'configuration {path} is not a mapping')
+    known = {f.name: f for f in fields(TrainConfig)}
+    unknown = sorted(set(data) - set(known))
+    if unknown:
+        raise ConfigError(
+            f'{path}: unknown keys {", ".join(unknown)}', 'known: ' + ', '.join(known)
+        )
+    values: dict[str, Any] = {}
+    for name, value in data.items():
+        kind = str(known[name].type)
+        try:
+            values[name] = _convert(kind, value)
+        except (TypeError, ValueError) as err:
+            raise ConfigError(f'{path}: {name} should be {kind}, not {value!r}') from err
+    try:
+        return TrainConfig(**values)
+    except TypeError as err:
+        raise ConfigError(f'{path}: {err}') from err
+
+
+def _convert(kind: str, value: Any) -> Any:
+    if 'Path' in kind:
+        return Path(str(value))
+    if 'list' in kind:
+        if not isinstance(value, list):
+            raise TypeError(kind)
+        return [str(v) for v in value]
+    if 'float' in kind:
+        return float(value)
+    if 'int' in kind:
+        if isinstance(value, bool) or int(value) != value:
+            raise TypeError(kind)
+        return int(value)
+    return str(value)

@@ -1,0 +1,92 @@
+# SPDX-FileCopyrightText: 2026 The caption_node authors
+# SPDX-License-Identifier: Apache-2.0
+"""The whole network, from uint8 pixels to words, boxes and facts, as one exportable graph."""
+
+import torch
+from torch import Tensor, nn
+
+from caption_node.description import FIELDS, OBJECT_CLASSES
+from caption_node.training.model.decoder import TextDecoder
+from caption_node.training.model.detection import BoxDecoder, sample_objects
+from caption_node.training.model.nanodet import NanoDet
+from caption_node.training.model.scene import Features, SceneConfig, SceneEncoder
+
+OUTPUT_NAMES = (
+    'tokens',
+    'token_logp',
+    'boxes',
+    'box_class',
+    'box_score',
+    'scene',
+    'embedding',
+)
+EVIDENCE_SCORE = 0.35
+"""A box this sure is published, and lets the sentence speak of its class."""
+
+
+class Captioner(nn.Module):
+    """
+    Perception (encoder and detector), scene encoder and text decoder.
+
+    :param words: Size of the vocabulary V.
+    :param groups: (G, V): words that need evidence; rows people, cyclists, signals.
+    """
+
+    def __init__(self, config: SceneConfig, words: int, groups: Tensor, detector: NanoDet) -> None:
+        super().__init__()
+        self.config = config
+        self.detector = detector
+        self.boxes = BoxDecoder(config.height, config.width_px, config.boxes)
+        self.scene = SceneEncoder(config)
+        self.decoder = TextDecoder(config, words, groups)
+
+    def perceive(self, image: Tensor) -> Features:
+        """
+        Run encoder and detector.
+
+        :param image: (B, H, W, 3) uint8 RGB, letterboxed.
+        """
+        # TensorRT takes uint8 only into a cast, so the cast comes before the transpose.
+        rgb = image.float().permute(0, 3, 1, 2)
+        (_, c4, c5), levels, heads = self.detector(rgb)
+        boxes, classes, scores = self.boxes(heads)
+        features, colours = sample_objects(rgb, levels[0], boxes, self.config.patch)
+        return Features(c4, c5, levels[2], boxes, classes, scores, features, colours)
+
+    def evidence(self, features: Features, logits: Tensor) -> Tensor:
+        """Return (B, 3) of 0 and 1: may the sentence speak of people, cyclists, signals."""
+        sure = features.scores >= EVIDENCE_SCORE
+        rows = [
+            (sure & (features.classes == OBJECT_CLASSES.index('person'))).any(1),
+            (
+                sure
+                & (
+                    (features.classes == OBJECT_CLASSES.index('bicycle'))
+                    | (features.classes == OBJECT_CLASSES.index('motorcycle'))
+                )
+            ).any(1),
+            logits[:, light_offset() : light_offset() + FIELDS['light'].width].argmax(1) > 0,
+        ]
+        return torch.stack(rows, 1).float()
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """
+        Describe one batch.
+
+        :param image: (B, H, W, 3) uint8 RGB, letterboxed.
+        :returns: tokens (B, T) int64, token_logp (B, T), boxes (B, K, 4), box_class (B, K) int64,
+            box_score (B, K), scene (B, S) logits, embedding (B, E).
+        """
+        return self.describe(self.perceive(image))
+
+    def describe(self, f: Features) -> tuple[Tensor, ...]:
+        """Run what follows perception; outputs as :meth:`forward`."""
+        logits, embedding, memory, bias = self.scene(f)
+        tokens, token_logp = self.decoder.greedy(memory, bias, self.evidence(f, logits))
+        return tokens, token_logp, f.boxes, f.classes, f.scores, logits, embedding
+
+
+def light_offset() -> int:
+    """Return where the logits of the field ``light`` begin."""
+    names = list(FIELDS)
+    return sum(FIELDS[n].width for n in names[: names.index('light')])

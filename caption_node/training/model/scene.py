@@ -1,0 +1,279 @@
+# SPDX-FileCopyrightText: 2026 The caption_node authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+From encoder features and boxes to scene fields, the embedding, and the decoder's memory.
+
+One query a field looks at the grid and at the objects, as in DETR (arXiv 2005.12872); gated sums
+over the objects let the count fields count (Deep Sets, arXiv 1703.06114).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from caption_node.description import FIELDS, OBJECT_CLASSES
+from caption_node.training.model.detection import PRESENT_SCORE
+
+SCENE_WIDTH = sum(f.width for f in FIELDS.values())
+GEOMETRY = 8
+
+
+@dataclass(frozen=True)
+class SceneConfig:
+    """
+    Sizes of the scene encoder and the decoder.
+
+    :param width: Channels of every token.
+    :param heads: Attention heads.
+    :param feed_forward: Hidden channels of the token-wise layers.
+    :param query_layers: Rounds in which the field queries look at the picture.
+    :param decoder_layers: Layers of the text decoder.
+    :param embedding: Dimensions of the scene embedding.
+    :param patch: Side of the colour patch that is taken at each box, in samples.
+    :param tallies: Gated sums over the objects.
+    :param tokens: T, words and marks of one sentence at most, the end mark counted in.
+    """
+
+    height: int = 384
+    width_px: int = 640
+    boxes: int = 32
+    width: int = 192
+    heads: int = 4
+    feed_forward: int = 384
+    query_layers: int = 2
+    decoder_layers: int = 2
+    embedding: int = 128
+    patch: int = 6
+    tallies: int = 32
+    tokens: int = 32
+    dropout: float = 0.1
+
+
+@dataclass
+class Features:
+    """
+    What the frozen part of the network hands on; this is what a feature cache stores.
+
+    :param c4: (B, 232, H/16, W/16) backbone features.
+    :param c5: (B, 464, H/32, W/32) backbone features.
+    :param p5: (B, 96, H/32, W/32) pyramid features.
+    :param boxes: (B, K, 4) input pixels.
+    :param classes: (B, K) int64.
+    :param scores: (B, K) 0..1, 0 for no box.
+    :param object_features: (B, K, 96).
+    :param object_colours: (B, K, 3 * patch * patch), -1..1.
+    """
+
+    c4: Tensor
+    c5: Tensor
+    p5: Tensor
+    boxes: Tensor
+    classes: Tensor
+    scores: Tensor
+    object_features: Tensor
+    object_colours: Tensor
+
+
+class CrossAttention(nn.Module):
+    """Multi-head attention of queries to a memory whose keys and values can be kept."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(width, width)
+        self.key_value = nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, width)
+
+    def split(self, x: Tensor) -> Tensor:
+        """(B, N, D) to (B, heads, N, D / heads)."""
+        # int() keeps every size but the batch a constant of the traced graph.
+        n, d = int(x.shape[1]), int(x.shape[2])
+        return x.reshape(-1, n, self.heads, d // self.heads).transpose(1, 2)
+
+    def keys_values(self, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """Project the memory once, for as many calls as follow."""
+        key, value = self.key_value(memory).chunk(2, 2)
+        return self.split(key), self.split(value)
+
+    def forward(
+        self, x: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None = None
+    ) -> Tensor:
+        """
+        Attend.
+
+        :param x: (B, N, D).
+        :param keys: (B, heads, M, D / heads).
+        :param values: as ``keys``.
+        :param bias: Added to the scores, broadcast to (B, heads, N, M).
+        :returns: (B, N, D).
+        """
+        q = self.split(self.query(x))
+        scores = q @ keys.transpose(2, 3) * (int(q.shape[3]) ** -0.5)  # (B, h, N, M)
+        if bias is not None:
+            scores = scores + bias
+        y = scores.softmax(3) @ values
+        return self.out(y.transpose(1, 2).reshape(-1, int(x.shape[1]), int(x.shape[2])))
+
+
+class FeedForward(nn.Module):
+    """Token-wise two-layer network."""
+
+    def __init__(self, width: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.expand = nn.Linear(width, hidden)
+        self.project = nn.Linear(hidden, width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.project(self.dropout(F.relu(self.expand(x))))
+
+
+class Layer(nn.Module):
+    """Pre-norm: look at a memory, then think token by token."""
+
+    def __init__(self, config: SceneConfig) -> None:
+        super().__init__()
+        self.norm_1 = nn.LayerNorm(config.width)
+        self.attention = CrossAttention(config.width, config.heads)
+        self.norm_2 = nn.LayerNorm(config.width)
+        self.feed_forward = FeedForward(config.width, config.feed_forward, config.dropout)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor, memory: Tensor, bias: Tensor | None = None) -> Tensor:
+        keys, values = self.attention.keys_values(memory)
+        x = x + self.dropout(self.attention(self.norm_1(x), keys, values, bias))
+        return x + self.dropout(self.feed_forward(self.norm_2(x)))
+
+
+class GridEncoder(nn.Module):
+    """Backbone and pyramid features to one token for every 32 x 32 pixels."""
+
+    def __init__(self, config: SceneConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.down_c4 = nn.Conv2d(232, 232, 3, 2, 1, groups=232)
+        self.from_c4 = nn.Conv2d(232, width, 1)
+        self.from_c5 = nn.Conv2d(464, width, 1)
+        self.from_p5 = nn.Conv2d(96, width, 1)
+        self.spread = nn.ModuleList(
+            nn.Conv2d(width, width, 5, 1, 2, groups=width) for _ in range(2)
+        )
+        self.mix = nn.ModuleList(nn.Conv2d(width, width, 1) for _ in range(2))
+        self.place = nn.Parameter(
+            torch.randn(1, width, config.height // 32, config.width_px // 32) * 0.02
+        )
+        self.norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout2d(config.dropout)
+
+    def forward(self, c4: Tensor, c5: Tensor, p5: Tensor) -> Tensor:
+        """Return (B, H/32 * W/32, D)."""
+        x = self.from_c4(self.down_c4(c4)) + self.from_c5(c5) + self.from_p5(p5)
+        x = self.dropout(F.relu(x))
+        for spread, mix in zip(self.spread, self.mix, strict=True):
+            x = x + mix(F.relu(spread(x)))
+        return self.norm((x + self.place).flatten(2).transpose(1, 2))
+
+
+class ObjectEncoder(nn.Module):
+    """Boxes with class, score, place, colours and features to one token each."""
+
+    def __init__(self, config: SceneConfig) -> None:
+        super().__init__()
+        self.span = (config.width_px, config.height)
+        self.kind = nn.Embedding(len(OBJECT_CLASSES), config.width)
+        colours = 3 * config.patch * config.patch
+        self.geometry = nn.Linear(GEOMETRY, config.width)
+        self.colours = nn.Sequential(
+            nn.Linear(colours, 64), nn.ReLU(), nn.Linear(64, config.width)
+        )
+        self.features = nn.Linear(96, config.width)
+        self.feed_forward = FeedForward(config.width, config.feed_forward, config.dropout)
+        self.norm = nn.LayerNorm(config.width)
+        self.together = Layer(config)
+
+    def forward(self, f: Features) -> tuple[Tensor, Tensor]:
+        """Return tokens (B, K, D) and the attention bias (B, 1, 1, K) that hides absent boxes."""
+        x1, y1, x2, y2 = f.boxes.unbind(2)
+        w, h = (x2 - x1).clamp(min=1), (y2 - y1).clamp(min=1)
+        px, py = self.span
+        geometry = torch.stack(
+            [
+                (x1 + x2) / px - 1,
+                (y1 + y2) / py - 1,
+                y2 / py * 2 - 1,
+                torch.log(w / px) / 2 + 1,
+                torch.log(h / py) / 2 + 1,
+                torch.log(w / h),
+                f.scores * 2 - 1,
+                torch.log(f.scores + 0.02) / 2,
+            ],
+            2,
+        )
+        x = self.kind(f.classes) + self.geometry(geometry)
+        x = x + self.colours(f.object_colours) + self.features(f.object_features)
+        x = self.norm(x + self.feed_forward(F.relu(x)))
+        bias = ((f.scores < PRESENT_SCORE).float() * -1e4)[:, None, None, :]
+        return self.together(x, x, bias), bias
+
+
+class SceneEncoder(nn.Module):
+    """Everything between the detector and the words."""
+
+    def __init__(self, config: SceneConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.width
+        self.grid = GridEncoder(config)
+        self.objects = ObjectEncoder(config)
+        self.queries = nn.Parameter(torch.randn(1, len(FIELDS), width) * 0.02)
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.query_layers))
+        self.gates = nn.Linear(width, config.tallies)
+        self.tally = nn.Linear(config.tallies, width)
+        self.norm = nn.LayerNorm(width)
+        self.heads = nn.ModuleList(nn.Linear(width, f.width) for f in FIELDS.values())
+        self.value = nn.Linear(SCENE_WIDTH, width)
+        self.embed = nn.Linear(2 * width, config.embedding)
+
+    def forward(self, f: Features) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """
+        Encode one batch.
+
+        :returns: scene logits (B, S), embedding (B, E) of unit length, memory (B, M, D) for the
+            decoder, and the memory's attention bias (B, 1, 1, M).
+        """
+        grid = self.grid(f.c4, f.c5, f.p5)  # (B, 240, D)
+        objects, hidden = self.objects(f)  # (B, K, D)
+        present = (f.scores >= PRESENT_SCORE).float()[:, :, None]
+        tally = self.tally(((self.gates(objects)).sigmoid() * present).sum(1) / 4)  # (B, D)
+        seen = torch.cat([grid, objects], 1)
+        bias = F.pad(hidden, (int(grid.shape[1]), 0))
+        x = self.queries + tally[:, None]
+        for layer in self.layers:
+            x = layer(x, seen, bias)
+        x = self.norm(x)  # (B, fields, D)
+        logits = torch.cat([head(x[:, i]) for i, head in enumerate(self.heads)], 1)
+        facts = self.value(self._probabilities(logits))[:, None]  # (B, 1, D)
+        embedding = F.normalize(self.embed(torch.cat([grid.mean(1), x.mean(1)], 1)), dim=1)
+        coarse = self._pooled(grid)  # (B, 60, D): words need less detail than fields
+        memory = torch.cat([coarse, objects, x, facts], 1)
+        bias = F.pad(hidden, (int(coarse.shape[1]), len(FIELDS) + 1))
+        return logits, embedding, memory, bias
+
+    def _pooled(self, grid: Tensor) -> Tensor:
+        rows, columns = self.config.height // 64, self.config.width_px // 64
+        width = self.config.width
+        return (
+            grid.reshape(-1, rows, 2, columns, 2, width)
+            .mean((2, 4))
+            .reshape(-1, rows * columns, width)
+        )
+
+    def _probabilities(self, logits: Tensor) -> Tensor:
+        parts, start = [], 0
+        for f in FIELDS.values():
+            part = logits[:, start : start + f.width]
+            parts.append(part.sigmoid() if f.kind == 'boolean' else part.softmax(1))
+            start += f.width
+        return torch.cat(parts, 1)
