@@ -51,7 +51,11 @@ class Camera:
         sin, cos = math.sin(self.pitch_rad), math.cos(self.pitch_rad)
         rise = points[..., 1] - self.height_m
         ahead = points[..., 2]
-        return np.stack([points[..., 0], rise * cos + ahead * sin, ahead * cos - rise * sin], -1)
+        view = np.empty(points.shape)
+        view[..., 0] = points[..., 0]
+        view[..., 1] = rise * cos + ahead * sin
+        view[..., 2] = ahead * cos - rise * sin
+        return view
 
     def project(self, points: Floats) -> Floats:
         """
@@ -61,10 +65,11 @@ class Camera:
         :returns: (N, 3): column, row in pixels, and depth in metres.
         """
         view = self.to_view(points)
-        depth = np.maximum(view[..., 2], NEAR_M * 0.5)
-        u = self.centre[0] + self.focal_px * view[..., 0] / depth
-        v = self.centre[1] - self.focal_px * view[..., 1] / depth
-        return np.stack([u, v, view[..., 2]], -1)
+        scale = self.focal_px / np.maximum(view[..., 2], NEAR_M * 0.5)
+        u, v = self.centre
+        view[..., 0] = u + view[..., 0] * scale
+        view[..., 1] = v - view[..., 1] * scale
+        return view
 
     def ground_distance(self, rows: Floats) -> Floats:
         """

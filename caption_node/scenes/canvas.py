@@ -59,7 +59,7 @@ class Canvas:
 
     def fill(self, pixels: Floats, colour: Floats) -> None:
         """Fill a convex polygon of pixel coordinates (N, 2) with a colour 0..255."""
-        points = np.clip(pixels * (1 << _SHIFT), -(2**24), 2**24).astype(np.int32)
+        points = (pixels * (1 << _SHIFT)).astype(np.int32)
         rgb = (float(colour[0]), float(colour[1]), float(colour[2]))
         cv2.fillConvexPoly(self.image, points, rgb, cv2.LINE_AA, _SHIFT)
 
@@ -69,8 +69,8 @@ class Canvas:
         if len(visible) < 3:
             return
         pixels = self.camera.project(visible)
-        hazed = self.light.through_air(colour, np.asarray(pixels[:, 2].mean()))
-        self.fill(pixels[:, :2], hazed)
+        depth = float(pixels[:, 2].sum()) / len(pixels)
+        self.fill(pixels[:, :2], self.light.through_air(colour, np.asarray(depth)))
 
     def mesh(
         self,
@@ -92,7 +92,7 @@ class Canvas:
         turn = rotation(yaw)
         points = mesh.points @ turn + position
         pixels = self.camera.project(points)
-        if float(pixels[:, 2].max()) < NEAR_M:
+        if float(pixels[:, 2].max()) < NEAR_M or self._outside(pixels):
             return
         self._cover(points, pixels, number)
         counts = np.diff(mesh.starts)
@@ -102,21 +102,28 @@ class Canvas:
         facing = (normals * to_eye).sum(axis=1) > 0
         colours = self._colours(mesh, normals, centres, to_eye, paint)
         distance = np.linalg.norm(to_eye, axis=1)
-        lead: dict[int, float] = {}
-        for group, metres in zip(mesh.group.tolist(), distance.tolist(), strict=True):
-            lead.setdefault(group, metres)
-        order = sorted(np.flatnonzero(facing).tolist(), key=lambda i: -lead[int(mesh.group[i])])
+        shown = np.flatnonzero(facing)
+        order = shown[np.argsort(-distance[mesh.first[shown]], kind='stable')]
         clipped = float(pixels[:, 2].min()) < NEAR_M
-        for i in order:
-            part = slice(int(mesh.starts[i]), int(mesh.starts[i + 1]))
+        fixed = (pixels[:, :2] * (1 << _SHIFT)).astype(np.int32)
+        starts, inks = mesh.starts.tolist(), colours.tolist()
+        for i in order.tolist():
+            part = slice(starts[i], starts[i + 1])
             if not clipped:
-                self.fill(pixels[part, :2], colours[i])
+                cv2.fillConvexPoly(self.image, fixed[part], inks[i], cv2.LINE_AA, _SHIFT)
                 continue
             kept = clip_near(points[part], self.camera)
             if len(kept) >= 3:
                 self.fill(self.camera.project(kept)[:, :2], colours[i])
         if glow > 0:
             self._lamps(mesh, turn, position, glow, number)
+
+    def _outside(self, pixels: Floats) -> bool:
+        """Whether projected points (N, 3) all lie beyond one border of the picture."""
+        u, v = pixels[:, 0], pixels[:, 1]
+        return bool(
+            u.max() < 0 or u.min() > self.camera.width or v.max() < 0 or v.min() > self.camera.height
+        )
 
     def _colours(
         self, mesh: Mesh, normals: Floats, centres: Floats, to_eye: Floats, paint: Floats
@@ -147,7 +154,7 @@ class Canvas:
 
         :param number: Number of the actor, or 0 for something that only hides what is behind.
         """
-        outline = np.clip(pixels, -1e5, 1e5).astype(np.float32)
+        outline = np.minimum(np.maximum(pixels, -1e5), 1e5).astype(np.float32)
         hull = cv2.convexHull(outline)
         area = float(cv2.contourArea(hull))
         small = (hull / _ID_SCALE * (1 << _SHIFT)).astype(np.int32)
@@ -232,16 +239,23 @@ class Canvas:
         added = np.clip(large, 0, 255).astype(np.uint8)
         self.image = np.asarray(cv2.add(self.image, added), np.uint8)
 
-    def blend(self, mask: NDArray[np.float32], colour: Floats, left: int, top: int) -> None:
-        """Mix a colour (3,) or (h, w, 3) into the image through a mask (h, w) of 0..1."""
+    def blend(self, mask: NDArray[np.float32], ink: Bytes, left: int, top: int) -> None:
+        """
+        Mix a small picture into the image.
+
+        :param mask: (h, w) share of the small picture, 0..1.
+        :param ink: (h, w, 3) its colours.
+        :param left: Column of its left edge; it may reach over the border.
+        """
         height, width = mask.shape
         x0, y0 = max(0, left), max(0, top)
         x1, y1 = min(self.camera.width, left + width), min(self.camera.height, top + height)
         if x0 >= x1 or y0 >= y1:
             return
-        alpha = mask[y0 - top : y1 - top, x0 - left : x1 - left, None]
-        ink = np.asarray(colour, np.float32)
-        if ink.ndim == 3:
-            ink = ink[y0 - top : y1 - top, x0 - left : x1 - left]
+        inner = slice(y0 - top, y1 - top), slice(x0 - left, x1 - left)
+        alpha = np.ascontiguousarray(mask[inner])
         part = self.image[y0:y1, x0:x1]
-        self.image[y0:y1, x0:x1] = (part + (ink - part) * alpha).astype(np.uint8)
+        new = np.ascontiguousarray(ink[inner])
+        self.image[y0:y1, x0:x1] = cv2.blendLinear(
+            new, np.ascontiguousarray(part), alpha, np.float32(1.0) - alpha
+        )

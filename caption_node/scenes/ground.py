@@ -53,19 +53,36 @@ def paint_ground(
     shown = ahead < 2000.0
     rows, ahead, first = rows[shown], ahead[shown], first + int((~shown).sum())
     lateral = _lateral(scene, ahead)
-    colours = _cross_section(scene, ahead, lateral)
-    worn = paint[first:].astype(np.float32) * np.float32(0.86 / 255)
-    colours += (np.array(_WHITE, np.float32) - colours) * worn[..., None]
-    colours *= _texture(scene, ahead, lateral)[..., None]
-    _wet_and_snow(canvas, scene, colours, ahead, lateral)
-    lit = colours * _light(canvas, scene, ahead, shadow[first:])
+    albedo = _cross_section(scene, ahead, lateral)
+    _add_paint(albedo, paint[first:])
+    if scene.environment.surface == 'snow':
+        _lay_snow(scene, albedo, ahead, lateral)
+    factors = _light(canvas, scene, ahead, shadow[first:])
+    texture = _texture(scene, ahead, lateral)
     if scene.environment.surface == 'wet':
-        _sheen(canvas, lit, ahead, scene)
-    clear = np.exp(-canvas.light.haze_per_m * ahead)[:, None, None].astype(np.float32)
-    air = canvas.light.air.astype(np.float32)
-    lit *= clear
-    lit += air * (1 - clear)
-    canvas.image[first:] = np.clip(lit, 0, 255).astype(np.uint8)
+        texture *= np.float32(0.62)
+    clear = np.exp(-canvas.light.haze_per_m * ahead)[:, None].astype(np.float32)
+    texture *= clear
+    lit = cv2.multiply(albedo, cv2.merge([f * texture for f in factors]))
+    width = scene.camera.width
+    # Rows of width x 3 numbers: arithmetic on the last axis of 3 would be slow.
+    flat = lit.reshape(len(ahead), width * 3)
+    if scene.environment.surface == 'wet':
+        _sheen(canvas, scene, lit, ahead, lateral)
+    flat += (1 - clear) * np.tile(canvas.light.air.astype(np.float32), width)[None]
+    canvas.image[first:] = np.minimum(flat, 255, out=flat).astype(np.uint8).reshape(lit.shape)
+
+
+def _add_paint(albedo: F32, paint: NDArray[np.uint8]) -> None:
+    """Lay worn white paint on the road, in place."""
+    rows = np.flatnonzero(paint.any(axis=1))
+    if len(rows) == 0:
+        return
+    part = slice(int(rows[0]), int(rows[-1]) + 1)
+    worn = paint[part].astype(np.float32) * np.float32(0.86 / 255)
+    white = np.empty_like(albedo[part])
+    white[:] = _WHITE
+    albedo[part] = cv2.blendLinear(white, albedo[part], worn, 1 - worn)
 
 
 def _lateral(scene: Scene, ahead: Floats) -> F32:
@@ -168,7 +185,7 @@ def _texture(scene: Scene, ahead: Floats, lateral: F32) -> F32:
         if count == 0:
             continue
         part = slice(len(ahead) - count, None)
-        map_x = np.mod(lateral[part] * np.float32(scale), np.float32(TILE))
+        map_x = lateral[part] * np.float32(scale)
         map_y = np.repeat(
             np.mod(along[part] * scale, TILE).astype(np.float32)[:, None], lateral.shape[1], 1
         )
@@ -177,25 +194,28 @@ def _texture(scene: Scene, ahead: Floats, lateral: F32) -> F32:
     return total
 
 
-def _wet_and_snow(
-    canvas: Canvas, scene: Scene, colours: F32, ahead: Floats, lateral: F32
-) -> None:
-    """Darken wet asphalt, lay snow on verges and between the wheel tracks, in place."""
-    road, surface = scene.road, scene.environment.surface
-    if surface == 'wet':
-        colours *= np.float32(0.62)
-    if surface != 'snow':
-        return
-    inside = (lateral > road.left) & (lateral < road.right)
-    patches = _patches(scene, ahead, lateral, 0.9)
-    tracks = np.zeros(lateral.shape, np.float32)
+def _lay_snow(scene: Scene, albedo: F32, ahead: Floats, lateral: F32) -> None:
+    """Cover verges and what lies between the wheel tracks with snow, in place."""
+    road = scene.road
+    across = np.arange(-_REACH_M, _REACH_M, 0.1, dtype=np.float32)
+    tracks = np.zeros(len(across), np.float32)
     for lane in range(-road.other_lanes, road.own_lanes):
-        centre = np.float32(road.lane_centre(lane))
         for wheel in (-0.8, 0.8):
-            tracks += np.exp(-(((lateral - centre - np.float32(wheel)) / np.float32(0.33)) ** 2))
-    cover = np.where(inside, np.clip(0.85 - 0.62 * tracks + 0.12 * patches, 0.1, 1), 0.96)
-    snow = np.array((222.0, 226.0, 232.0), np.float32)
-    colours += (snow - colours) * cover[..., None].astype(np.float32)
+            at = np.float32(road.lane_centre(lane) + wheel)
+            tracks += np.exp(-(((across - at) / np.float32(0.33)) ** 2))
+    inside = (across > road.left) & (across < road.right)
+    base = np.where(inside, 0.85 - 0.62 * tracks, 0.96).astype(np.float32)
+    cover = cv2.remap(
+        base[None],
+        (lateral + np.float32(_REACH_M)) * np.float32(10),
+        np.zeros(lateral.shape, np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    cover = np.clip(cover + np.float32(0.12) * _patches(scene, ahead, lateral, 0.9), 0.1, 1)
+    snow = np.empty_like(albedo)
+    snow[:] = (222.0, 226.0, 232.0)
+    albedo[:] = cv2.blendLinear(snow, albedo, cover, 1 - cover)
 
 
 def _patches(scene: Scene, ahead: Floats, lateral: F32, scale: float) -> F32:
@@ -204,7 +224,7 @@ def _patches(scene: Scene, ahead: Floats, lateral: F32, scale: float) -> F32:
     return np.asarray(
         cv2.remap(
             noise(70 + scene.texture_seed % 4, 9.0),
-            np.mod(lateral * np.float32(scale * 12), np.float32(TILE)),
+            np.clip(lateral * np.float32(scale * 12), -8000, 8000),
             np.repeat(along[:, None], lateral.shape[1], 1),
             cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_WRAP,
@@ -212,32 +232,36 @@ def _patches(scene: Scene, ahead: Floats, lateral: F32, scale: float) -> F32:
     )
 
 
-def _light(canvas: Canvas, scene: Scene, ahead: Floats, shadow: NDArray[np.uint8]) -> F32:
-    """Light on every ground pixel, (rows, width, 3)."""
+def _light(
+    canvas: Canvas, scene: Scene, ahead: Floats, shadow: NDArray[np.uint8]
+) -> list[F32]:
+    """Light on every ground pixel, three channels of (rows, width)."""
     light = canvas.light
     direct = light.sun * max(0.0, float(light.to_sun[1]))
     share = (255 - shadow).astype(np.float32) * np.float32(1 / 255)
-    total = share[..., None] * direct.astype(np.float32) if direct.any() else np.float32(0)
     # Even a diffuse sky is partly hidden under a vehicle.
-    diffuse = light.ambient.astype(np.float32)
-    total = total + (0.35 + 0.65 * share)[..., None] * diffuse
+    slopes, bases = direct + 0.65 * light.ambient, 0.35 * light.ambient
+    channels = [share * np.float32(a) + np.float32(b) for a, b in zip(slopes, bases, strict=True)]
     if light.headlights > 0:
         camera = scene.camera
-        x = (np.arange(0, camera.width, 8) + 4 - camera.centre[0]) / camera.focal_px
         z = ahead[::2]
-        points = np.stack(
-            [z[:, None] * x[None], np.zeros((len(z), len(x))), np.repeat(z[:, None], len(x), 1)], -1
-        )
+        x = (np.arange(0, camera.width, 8) + 4 - camera.centre[0]) / camera.focal_px
+        points = np.zeros((len(z), len(x), 3))
+        points[..., 0] = z[:, None] * x
+        points[..., 2] = z[:, None]
         beam = light.headlamp_at(points).astype(np.float32)
         wide = cv2.resize(beam, (camera.width, len(ahead)), interpolation=cv2.INTER_LINEAR)
-        total = total + wide[..., None] * np.array((1.0, 0.96, 0.86), np.float32)
-    return np.asarray(total, np.float32)
+        for channel, tint in zip(channels, (1.0, 0.96, 0.86), strict=True):
+            channel += wide * np.float32(tint)
+    return channels
 
 
-def _sheen(canvas: Canvas, lit: F32, ahead: Floats, scene: Scene) -> None:
+def _sheen(canvas: Canvas, scene: Scene, lit: F32, ahead: Floats, lateral: F32) -> None:
     """Let flat rows of a wet road mirror the sky, in place."""
     slope = np.clip(ahead / 45.0, 0, 1) ** 0.8
-    mirror = (0.10 + 0.42 * slope)[:, None, None].astype(np.float32)
-    lateral = _lateral(scene, ahead)
+    mirror = (0.10 + 0.42 * slope)[:, None].astype(np.float32)
     puddles = np.clip(0.75 + 0.35 * _patches(scene, ahead, lateral, 0.25), 0.2, 1.5)
-    lit += (canvas.light.sky.astype(np.float32) - lit) * np.minimum(mirror * puddles[..., None], 0.8)
+    share = np.minimum(mirror * puddles, np.float32(0.8))
+    sky = np.empty_like(lit)
+    sky[:] = canvas.light.sky
+    lit[:] = cv2.blendLinear(sky, lit, share, 1 - share)

@@ -109,7 +109,7 @@ class Illumination:
     def through_air(self, colours: Floats, depth_m: Floats) -> Floats:
         """Mix colours (N, 3) with the air in front of them."""
         clear = np.exp(-self.haze_per_m * np.maximum(depth_m, 0.0))[..., None]
-        return np.clip(colours * clear + self.air * (1.0 - clear), 0.0, 255.0)
+        return np.asarray(np.minimum(colours * clear + self.air * (1.0 - clear), 255.0))
 
 
 def _sky_and_air(environment: Environment, tunnel: bool) -> tuple[Floats, Floats]:

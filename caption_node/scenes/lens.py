@@ -4,6 +4,8 @@
 Weather between us and the scene, and what a real lens and sensor add.
 """
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,8 @@ from caption_node.scenes.textures import noise
 from caption_node.scenes.world import Scene
 
 Bytes = NDArray[np.uint8]
+
+_SLACK = 200
 
 
 def fall(canvas: Canvas, scene: Scene, rng: np.random.Generator) -> None:
@@ -34,11 +38,8 @@ def fall(canvas: Canvas, scene: Scene, rng: np.random.Generator) -> None:
             radius = max(1, round(float(0.8 + 3.2 * size**4) * unit))
             cv2.circle(layer, (int(x), int(y)), radius, 120.0 + 110 * float(size), -1, cv2.LINE_AA)
         layer = np.asarray(cv2.GaussianBlur(layer, (0, 0), 0.8 * unit + 0.2), np.uint8)
-    rows = np.flatnonzero(layer.any(axis=1))
-    if len(rows):
-        alpha = layer.astype(np.float32)[..., None] * np.float32(1 / 255)
-        mixed = canvas.image + (np.float32(bright) - canvas.image) * alpha
-        canvas.image = mixed.astype(np.uint8)
+    alpha = layer.astype(np.float32) * np.float32(1 / 255)
+    canvas.blend(alpha, np.full_like(canvas.image, int(bright)), 0, 0)
     if weather == 'rain':
         _drops(canvas, rng, unit)
 
@@ -53,10 +54,10 @@ def _drops(canvas: Canvas, rng: np.random.Generator, unit: float) -> None:
         patch = image[y - radius : y + radius, x - radius : x + radius]
         if patch.shape[:2] != (2 * radius, 2 * radius):
             continue
-        seen = cv2.blur(patch[::-1], (radius, radius)).astype(np.float32) * 1.12
+        seen = cv2.convertScaleAbs(cv2.blur(patch[::-1], (radius, radius)), alpha=1.12)
         mask = np.zeros((2 * radius, 2 * radius), np.float32)
         cv2.circle(mask, (radius, radius), radius - 1, 0.75, -1, cv2.LINE_AA)
-        canvas.blend(mask, np.clip(seen, 0, 255), x - radius, y - radius)
+        canvas.blend(mask, np.asarray(seen, np.uint8), x - radius, y - radius)
 
 
 def expose(image: Bytes, scene: Scene, rng: np.random.Generator) -> Bytes:
@@ -71,18 +72,30 @@ def expose(image: Bytes, scene: Scene, rng: np.random.Generator) -> Bytes:
         out = _bonnet(out)
     if scene.blur_px > 0.2:
         out = np.asarray(cv2.GaussianBlur(out, (0, 0), scene.blur_px), np.uint8)
-    small_w, small_h = 64, 36
-    x = np.linspace(-1, 1, small_w, dtype=np.float32)[None]
-    y = np.linspace(-1, 1, small_h, dtype=np.float32)[:, None]
-    dark = 1.0 - scene.vignette * np.clip((x * x + y * y) * 0.5, 0, 1)
-    fine = noise(int(rng.integers(4)), 0.4, 256) * np.float32(scene.grain)
-    fine = np.tile(fine, (height // 256 + 2, width // 256 + 2))
-    dx, dy = (int(v) for v in rng.integers(0, 256, 2))
-    grain = fine[dy : dy + height, dx : dx + width]
-    factor = cv2.resize(dark.astype(np.float32), (width, height))
-    mixed = cv2.multiply(out.astype(np.float32), cv2.merge([factor] * 3))
-    mixed = cv2.add(mixed, cv2.merge([grain] * 3))
-    return np.asarray(np.clip(mixed, 0, 255), np.uint8)
+    dark = _vignette(width, height, round(scene.vignette, 1))
+    out = cv2.multiply(out, dark, scale=1 / 255)
+    grain = _grain(round(scene.grain * 2) / 2, width, height)
+    y, x = (int(v) for v in rng.integers(0, _SLACK, 2))
+    part = grain[y : y + height, x : x + width]
+    return np.asarray(cv2.addWeighted(out, 1.0, part, 1.0, -128.0), np.uint8)
+
+
+@lru_cache(maxsize=12)
+def _vignette(width: int, height: int, strength: float) -> Bytes:
+    """Darkening towards the corners, 255 means none, (height, width, 3)."""
+    x = np.linspace(-1, 1, width, dtype=np.float32)[None]
+    y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
+    dark = 255 * (1.0 - strength * np.clip((x * x + y * y) * 0.5, 0, 1))
+    return np.asarray(cv2.merge([dark.astype(np.uint8)] * 3), np.uint8)
+
+
+@lru_cache(maxsize=16)
+def _grain(sigma: float, width: int, height: int) -> Bytes:
+    """Sensor noise around 128, larger than the picture so that it can be shifted."""
+    tile = noise(11, 0.45, 512)
+    repeats = ((height + _SLACK) // 512 + 1, (width + _SLACK) // 512 + 1)
+    levels = np.clip(128 + np.tile(tile, repeats) * sigma, 0, 255).astype(np.uint8)
+    return np.asarray(cv2.merge([levels] * 3), np.uint8)
 
 
 def _bonnet(image: Bytes) -> Bytes:

@@ -29,6 +29,7 @@ class Mesh:
     :param emission: (F,) share of the albedo that shines by itself.
     :param gloss: (F,) share of the sky that is mirrored.
     :param group: (F,) faces of one group are drawn in the order given, groups far to near.
+    :param first: (F,) index of the first face of each face's group.
     """
 
     points: Floats
@@ -39,6 +40,7 @@ class Mesh:
     emission: Floats
     gloss: Floats
     group: NDArray[np.int64]
+    first: NDArray[np.int64]
     lamps: tuple[tuple[Point, Point, Rgb, float], ...] = ()
 
 
@@ -154,6 +156,9 @@ class MeshBuilder:
     def build(self) -> Mesh:
         """Join the faces to arrays."""
         sizes = [len(f[0]) for f in self.faces]
+        first: dict[int, int] = {}
+        for i, face in enumerate(self.faces):
+            first.setdefault(face[6], i)
         return Mesh(
             points=np.concatenate([f[0] for f in self.faces]),
             starts=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
@@ -163,6 +168,7 @@ class MeshBuilder:
             emission=np.array([f[4] for f in self.faces], np.float64),
             gloss=np.array([f[5] for f in self.faces], np.float64),
             group=np.array([f[6] for f in self.faces], np.int64),
+            first=np.array([first[f[6]] for f in self.faces], np.int64),
             lamps=tuple(self.lamps),
         )
 

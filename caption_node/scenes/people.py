@@ -196,15 +196,13 @@ def _draw_limbs(
     colours = light.through_air(light.shade(albedo, normals, middle) * 1.02, depth)
     shaded = light.through_air(light.shade(albedo * 0.62, normals, middle), depth)
     bright = -1.0 if light.to_sun[0] < 0 else 1.0
-    for i in np.argsort(-depth, kind='stable'):
-        outline = _capsule(pixels[i, :, :2], radius_px[i])
-        canvas.fill(outline, shaded[i])
-        if radius_px[i].max() > 1.2:
-            inner = _capsule(
-                pixels[i, :, :2] + np.array((bright * 0.22, -0.12)) * radius_px[i].mean(),
-                radius_px[i] * 0.74,
-            )
-            canvas.fill(inner, colours[i])
+    outlines = _capsules(pixels[..., :2], radius_px)
+    shift = np.array((bright * 0.22, -0.12)) * radius_px.mean(axis=1)[:, None]
+    inner = _capsules(pixels[..., :2] + shift[:, None], radius_px * 0.74)
+    for i in np.argsort(-depth, kind='stable').tolist():
+        canvas.fill(outlines[i], shaded[i])
+        if radius_px[i, 0] > 1.2:
+            canvas.fill(inner[i], colours[i])
 
 
 def _cover_limbs(canvas: Canvas, pixels: Floats, radius_px: Floats, number: int) -> None:
@@ -215,13 +213,18 @@ def _cover_limbs(canvas: Canvas, pixels: Floats, radius_px: Floats, number: int)
     canvas.cover((xy[:, None] + sides[None] * r[:, None]).reshape(-1, 2), number)
 
 
-def _capsule(ends: Floats, radii: Floats) -> Floats:
-    """Outline of a limb: two half circles and their tangents, (N, 2) pixels."""
-    along = ends[1] - ends[0]
-    angle = math.atan2(float(along[1]), float(along[0]))
-    steps = np.linspace(-math.pi / 2, math.pi / 2, 6)
-    head = angle + steps
-    tail = head + math.pi
-    cap1 = ends[1] + radii[1] * np.stack([np.cos(head), np.sin(head)], -1)
-    cap0 = ends[0] + radii[0] * np.stack([np.cos(tail), np.sin(tail)], -1)
-    return np.concatenate([cap1, cap0])
+def _capsules(ends: Floats, radii: Floats) -> Floats:
+    """
+    Outlines of limbs: two half circles and their tangents.
+
+    :param ends: (N, 2, 2) pixels.
+    :param radii: (N, 2) pixels.
+    :returns: (N, 12, 2) pixels.
+    """
+    along = ends[:, 1] - ends[:, 0]
+    angle = np.arctan2(along[:, 1], along[:, 0])[:, None]
+    head = angle + np.linspace(-math.pi / 2, math.pi / 2, 6)
+    circle = np.stack([np.cos(head), np.sin(head)], -1)
+    caps = [ends[:, 1:] + radii[:, 1, None, None] * circle]
+    caps.append(ends[:, :1] - radii[:, 0, None, None] * circle)
+    return np.concatenate(caps, axis=1)

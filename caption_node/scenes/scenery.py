@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from caption_node.scenes.camera import NEAR_M
 from caption_node.scenes.canvas import Canvas
-from caption_node.scenes.textures import facade, tree_picture
+from caption_node.scenes.textures import facade, facade_tone, tree_picture
 from caption_node.scenes.world import Prop, Scene
 
 Floats = NDArray[np.float64]
@@ -43,24 +43,28 @@ def draw_tree(canvas: Canvas, scene: Scene, position: Floats, prop: Prop) -> Non
     mode = cv2.INTER_AREA if scale * prop.size[1] < 192 else cv2.INTER_LINEAR
     if mode == cv2.INTER_AREA:
         small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-        part = small[y0 - top : y1 - top, x0 - left : x1 - left].astype(np.float32)
+        part = small[y0 - top : y1 - top, x0 - left : x1 - left]
     else:
         part = cv2.warpAffine(
             picture, to_source, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        ).astype(np.float32)
+        )
     point = position + np.array((0.0, prop.size[1] * 0.4, 0.0))
     normal = np.array([(-0.35 if position[0] > 0 else 0.35, 0.6, -0.7)])
     normal /= np.linalg.norm(normal)
     lit = canvas.light.shade(np.array([prop.colour]), normal, point[None])
     clear = math.exp(-canvas.light.haze_per_m * float(foot[2]))
-    factor = part[..., :3] * np.float32(1 / 128)
-    colour = factor * (lit[0] * clear).astype(np.float32)
+    rgb = tuple(float(c) for c in lit[0] * clear)
+    ink = cv2.multiply(np.ascontiguousarray(part[..., :3]), (*rgb, 0.0), scale=1 / 128)
     if scene.environment.surface == 'snow':
         white = canvas.light.shade(np.array([(226.0, 230.0, 236.0)]), normal, point[None])[0]
-        crust = np.clip((part[..., :1] - 128) / 26, 0, 0.85)
-        colour += (white.astype(np.float32) * clear - colour) * crust
-    colour += (canvas.light.air * (1 - clear)).astype(np.float32)
-    canvas.blend(part[..., 3] * np.float32(1 / 255), np.clip(colour, 0, 255), x0, y0)
+        crust = np.clip((part[..., 0].astype(np.float32) - 128) / 26, 0, 0.85)
+        snow = np.empty_like(ink)
+        snow[:] = np.minimum(white * clear, 255)
+        ink = cv2.blendLinear(snow, ink, crust, 1 - crust)
+    haze = canvas.light.air * (1 - clear)
+    ink = cv2.add(ink, (float(haze[0]), float(haze[1]), float(haze[2]), 0.0))
+    alpha = part[..., 3].astype(np.float32) * np.float32(1 / 255)
+    canvas.blend(alpha, np.asarray(ink, np.uint8), x0, y0)
     crown = np.array([(left + width * 0.2, top + height * 0.1), (left + width * 0.8, top + height * 0.1),
                       (left + width * 0.8, top + height * 0.55), (left + width * 0.2, top + height * 0.55)])  # fmt: skip
     canvas.cover(crown, 0)
@@ -91,6 +95,9 @@ def draw_block(canvas: Canvas, scene: Scene, prop: Prop) -> None:
         np.array((inner, inner, inner, inner)),
         np.array((low, low, height, height)),
     )
+    pixels = canvas.camera.project(np.concatenate([end, side]))
+    if pixels[:, 0].max() < 0 or pixels[:, 0].min() > canvas.camera.width:
+        return
     share = (near - (prop.s - length / 2)) / length
     facing = -1.0 if prop.d > road.ego_d else 1.0
     if share <= 0.0:
@@ -102,9 +109,8 @@ def draw_block(canvas: Canvas, scene: Scene, prop: Prop) -> None:
             np.array((inner, inner, (inner + outer) / 2, (inner + outer) / 2)),
             np.array((height, height, height + width * 0.42, height + width * 0.42)),
         ), end)  # fmt: skip
-    for outline in (end, side):
-        pixels = canvas.camera.project(outline)
-        canvas.cover(pixels[:, :2], 0)
+    canvas.cover(pixels[:4, :2], 0)
+    canvas.cover(pixels[4:, :2], 0)
 
 
 def _wall(
@@ -123,8 +129,8 @@ def _wall(
     lit = light.shade(np.array([prop.colour]), np.array([outward]), centre[None])[0]
     if prop.kind not in ('building', 'house') or plain:
         if prop.kind in ('building', 'house'):
-            tone = facade(prop.style % 16, False, prop.kind == 'building')[:, :, :3].mean(axis=(0, 1))
-            lit = light.shade(tone[None].astype(float), np.array([outward]), centre[None])[0]
+            tone = np.array([facade_tone(prop.style % 16, prop.kind == 'building')])
+            lit = light.shade(tone, np.array([outward]), centre[None])[0]
         _strips(canvas, quad, lit, prop)
         return
     pixels = canvas.camera.project(quad)
@@ -136,54 +142,57 @@ def _wall(
         return
     wall = facade(prop.style % 16, scene.environment.time != 'day', prop.kind == 'building')
     repeat = max(1.0, prop.size[2] / 18.0)
-    source = np.array(
-        [
-            (256 * part[0] * repeat, 256),
-            (256 * part[1] * repeat, 256),
-            (256 * part[1] * repeat, 0),
-            (256 * part[0] * repeat, 0),
-        ],
-        np.float32,
-    )
+    left, right = 256 * part[0] * repeat, 256 * part[1] * repeat
+    source = np.array([(left, 256), (right, 256), (right, 0), (left, 0)], np.float32)
     target = (pixels[:, :2] - (x0, y0)).astype(np.float32)
-    matrix = cv2.getPerspectiveTransform(target, source)
     size = (int(x1 - x0), int(y1 - y0))
-    ys, xs = np.mgrid[0 : size[1], 0 : size[0]]
-    ones = matrix[2, 0] * xs + matrix[2, 1] * ys + matrix[2, 2]
-    map_x = ((matrix[0, 0] * xs + matrix[0, 1] * ys + matrix[0, 2]) / ones).astype(np.float32)
-    map_y = ((matrix[1, 0] * xs + matrix[1, 1] * ys + matrix[1, 2]) / ones).astype(np.float32)
-    picture = cv2.remap(
-        wall, np.mod(map_x, 255), map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    picture = cv2.warpPerspective(
+        wall,
+        cv2.getPerspectiveTransform(target, source),
+        size,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_WRAP,
     )
     mask = np.zeros((size[1], size[0]), np.uint8)
-    points = np.clip(target * 16, -(2**24), 2**24).astype(np.int32)
-    cv2.fillConvexPoly(mask, points, 255.0, cv2.LINE_AA, 4)
+    cv2.fillConvexPoly(mask, (target * 16).astype(np.int32), 255.0, cv2.LINE_AA, 4)
     factor = light.shade(np.ones((1, 3)), np.array([outward]), centre[None])[0]
-    shine = picture[..., 3:]
-    colour = picture[..., :3] * (factor.astype(np.float32) * (1 - shine) + shine * 0.85)
     depth = float(np.clip(np.linalg.norm(centre), 1, 400))
     clear = math.exp(-light.haze_per_m * depth)
-    colour = colour * clear + (light.air * (1 - clear)).astype(np.float32)
-    canvas.blend(mask.astype(np.float32) / 255, np.clip(colour, 0, 255), int(x0), int(y0))
+    rgb = np.ascontiguousarray(picture[..., :3])
+    gain = factor * clear
+    ink = cv2.multiply(rgb, (float(gain[0]), float(gain[1]), float(gain[2]), 0.0))
+    if scene.environment.time != 'day':
+        shine = picture[..., 3].astype(np.float32) * np.float32(1 / 255)
+        ink = cv2.blendLinear(rgb, ink, shine * np.float32(0.85 * clear), 1 - shine)
+    haze = light.air * (1 - clear)
+    ink = cv2.add(ink, (float(haze[0]), float(haze[1]), float(haze[2]), 0.0))
+    canvas.blend(mask.astype(np.float32) / 255, np.asarray(ink, np.uint8), int(x0), int(y0))
 
 
 def _strips(canvas: Canvas, quad: Floats, lit: Floats, prop: Prop) -> None:
     """Draw a plain wall, darker at its foot, with the texture of its kind as bands."""
-    steps = 3 if prop.kind == 'hedge' else 4
     tones = {'hedge': (0.62, 0.85, 1.1), 'rail': (0.55, 0.9, 1.15, 0.7)}.get(
         prop.kind, (0.82, 0.94, 1.0, 1.04)
     )
-    for i in range(steps):
+    pixels = canvas.camera.project(quad)
+    depth = float(pixels[:, 2].sum()) / len(pixels)
+    if float(np.ptp(pixels[:, 1])) < 12:
+        tones = (0.95,)
+    steps = len(tones)
+    corners = pixels[:, :2]
+    for i, tone in enumerate(tones):
         low, high = i / steps, (i + 1) / steps
+        # Upright edges stay straight and nearly even in the picture.
         strip = np.stack(
             [
-                quad[0] + (quad[3] - quad[0]) * low,
-                quad[1] + (quad[2] - quad[1]) * low,
-                quad[1] + (quad[2] - quad[1]) * high,
-                quad[0] + (quad[3] - quad[0]) * high,
+                corners[0] + (corners[3] - corners[0]) * low,
+                corners[1] + (corners[2] - corners[1]) * low,
+                corners[1] + (corners[2] - corners[1]) * high,
+                corners[0] + (corners[3] - corners[0]) * high,
             ]
         )
-        canvas.polygon(strip, np.minimum(lit * tones[i], 255))
+        ink = canvas.light.through_air(np.minimum(lit * tone, 255), np.asarray(depth))
+        canvas.fill(strip, ink)
 
 
 def _roof(canvas: Canvas, prop: Prop, slope: Floats, end: Floats) -> None:

@@ -6,10 +6,13 @@ The sky: gradient, clouds, sun, stars, and the hills at its foot.
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from caption_node.scenes.canvas import Canvas
 from caption_node.scenes.textures import TILE, clouds, noise
 from caption_node.scenes.world import Scene
+
+F32 = NDArray[np.float32]
 
 _GRADIENT = {
     ('day', 'clear'): ((62, 118, 196), (188, 212, 232)),
@@ -31,51 +34,53 @@ def paint_sky(canvas: Canvas, scene: Scene) -> None:
     """Fill the image above the horizon, and a few rows below it."""
     camera, environment = scene.camera, scene.environment
     rows = int(np.clip(camera.horizon_px + 3, 1, camera.height))
+    # The sky has no fine detail: a quarter of the pixels is enough.
+    small_h, small_w = max(2, rows // 2), max(2, camera.width // 2)
     weather = environment.weather if environment.weather in ('rain', 'snow', 'cloudy') else 'clear'
-    top, bottom = (
-        np.array(c, np.float32) for c in _GRADIENT[environment.time, weather]
-    )
-    height = np.linspace(1.0, 0.0, rows, dtype=np.float32)[:, None] ** 0.8
-    colours = bottom + (top - bottom) * height
-    sky = np.repeat(colours[:, None, :], camera.width, axis=1)
+    top, bottom = (np.array(c, np.float32) for c in _GRADIENT[environment.time, weather])
+    height = np.linspace(1.0, 0.0, small_h, dtype=np.float32)[:, None] ** 0.8
+    column = bottom + (top - bottom) * height
+    sky = [np.repeat(column[:, c : c + 1], small_w, axis=1) for c in range(3)]
     if environment.cloud > 0:
         _add_clouds(sky, scene, bottom)
-    sky *= environment.exposure
     if environment.weather == 'clear' and environment.time != 'night':
-        _add_sun(sky, scene)
-    if environment.weather == 'fog':
-        thick = 1.0 - 0.35 * height
-        sky += (canvas.light.air.astype(np.float32) - sky) * thick[..., None]
-    canvas.image[:rows] = np.clip(sky, 0, 255).astype(np.uint8)
+        _add_sun(sky, scene, rows)
+    for c in range(3):
+        sky[c] *= np.float32(environment.exposure)
+        if environment.weather == 'fog':
+            thick = (1.0 - 0.35 * height).astype(np.float32)
+            sky[c] += (np.float32(canvas.light.air[c]) - sky[c]) * thick
+    small = np.clip(cv2.merge(sky), 0, 255).astype(np.uint8)
+    canvas.image[:rows] = cv2.resize(small, (camera.width, rows))
     _add_hills(canvas, scene)
 
 
-def _add_clouds(sky: np.ndarray, scene: Scene, bottom: np.ndarray) -> None:  # type: ignore[type-arg]
-    """Mix clouds that shrink towards the horizon into the sky (rows, width, 3), in place."""
-    rows, width = sky.shape[:2]
-    small_h, small_w = max(2, rows // 2), max(2, width // 2)
+def _add_clouds(sky: list[F32], scene: Scene, bottom: F32) -> None:
+    """Mix clouds that shrink towards the horizon into the three channels, in place."""
+    small_h, small_w = sky[0].shape
     above = np.linspace(1.0, 0.06, small_h, dtype=np.float32)[:, None]
     across = np.linspace(-1.0, 1.0, small_w, dtype=np.float32)[None]
-    drift = scene.texture_seed % 97 * 5.0 + scene.road.heading(2.0) * 120
-    map_x = np.broadcast_to((across / (above + 0.12)) * 70 + drift + 300, (small_h, small_w))
-    map_y = np.broadcast_to(60 / (above + 0.12) + scene.texture_seed % 31, (small_h, small_w))
+    drift = np.float32(scene.texture_seed % 97 * 5.0 + scene.road.heading(2.0) * 120)
+    map_x = np.mod((across / (above + np.float32(0.12))) * 70 + drift + 300, np.float32(TILE))
+    rise = np.mod(60 / (above + np.float32(0.12)) + scene.texture_seed % 31, np.float32(TILE))
     field = cv2.remap(
         clouds(40 + scene.texture_seed % 3),
-        np.ascontiguousarray(map_x % TILE, np.float32),
-        np.ascontiguousarray(map_y % TILE, np.float32),
+        map_x,
+        np.repeat(rise, small_w, axis=1),
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_WRAP,
     )
-    field = cv2.resize(field, (width, rows))
-    cover = scene.environment.cloud
-    mask = np.clip((field - (1.1 - 2.6 * cover)) * 0.9, 0, 1)[..., None]
+    cover = np.float32(scene.environment.cloud)
+    mask = np.clip((field - (1.1 - 2.6 * cover)) * 0.9, 0, 1)
+    mask *= np.float32(0.85 if scene.environment.weather == 'clear' else 0.5)
     white = {'day': 244.0, 'dusk': 140.0, 'night': 26.0}[scene.environment.time]
-    tone = white + 6 * field[..., None] - 28 * np.clip(field[..., None] - 0.6, 0, 2) * cover
-    ink = tone * (bottom / max(1.0, float(bottom.max()))) ** 0.7
-    sky += (ink - sky) * mask * (0.85 if scene.environment.weather == 'clear' else 0.5)
+    tone = white + 6 * field - 28 * np.clip(field - 0.6, 0, 2) * cover
+    tint = (bottom / max(1.0, float(bottom.max()))) ** 0.7
+    for c in range(3):
+        sky[c] += (tone * tint[c] - sky[c]) * mask
 
 
-def _add_sun(sky: np.ndarray, scene: Scene) -> None:  # type: ignore[type-arg]
+def _add_sun(sky: list[F32], scene: Scene, rows: int) -> None:
     """Let the sun dazzle where it stands in the picture, in place."""
     camera, environment = scene.camera, scene.environment
     azimuth = environment.sun_azimuth
@@ -83,13 +88,14 @@ def _add_sun(sky: np.ndarray, scene: Scene) -> None:  # type: ignore[type-arg]
         return
     u = camera.centre[0] + camera.focal_px * np.tan(azimuth)
     v = camera.horizon_px - camera.focal_px * np.tan(environment.sun_height)
-    rows, width = sky.shape[:2]
-    x = np.arange(width, dtype=np.float32)[None] - np.float32(u)
-    y = np.arange(rows, dtype=np.float32)[:, None] - np.float32(v)
-    far = np.sqrt(x * x + y * y) / camera.focal_px
-    warm = np.array((255, 236, 205) if environment.time == 'day' else (255, 190, 120), np.float32)
-    power = np.exp(-far * 3.2) * 0.75 + np.clip(1.6 - far * 34, 0, 1)
-    sky += (warm - sky) * np.clip(power, 0, 1)[..., None]
+    small_h, small_w = sky[0].shape
+    x = np.linspace(0, camera.width, small_w, dtype=np.float32)[None] - np.float32(u)
+    y = np.linspace(0, rows, small_h, dtype=np.float32)[:, None] - np.float32(v)
+    far = np.sqrt(x * x + y * y) / np.float32(camera.focal_px)
+    warm = (255, 236, 205) if environment.time == 'day' else (255, 190, 120)
+    power = np.clip(np.exp(-far * 3.2) * 0.75 + np.clip(1.6 - far * 34, 0, 1), 0, 1)
+    for c in range(3):
+        sky[c] += (np.float32(warm[c]) - sky[c]) * power
 
 
 def _add_hills(canvas: Canvas, scene: Scene) -> None:

@@ -106,13 +106,13 @@ def _branches(
 
 
 @lru_cache(maxsize=64)
-def facade(style: int, lit: bool, tall: bool) -> NDArray[np.float32]:
+def facade(style: int, lit: bool, tall: bool) -> Rgba:
     """
     A wall with windows.
 
     :param style: Number of the variant.
     :param lit: Whether some windows shine; alpha is then their emission.
-    :returns: (256, 256, 4) float32: colour 0..255 and emission 0..1.
+    :returns: (256, 256, 4) uint8: colour, and emission as the fourth channel.
     """
     rng = np.random.default_rng(300 + style)
     base = np.array(_WALLS[style % len(_WALLS)], np.float32)
@@ -143,7 +143,15 @@ def facade(style: int, lit: bool, tall: bool) -> NDArray[np.float32]:
             picture[y0:y1, x0:x1, 3] = 1.0 if shine else 0.0
             middle = (x0 + x1) // 2
             picture[y0:y1, middle : middle + 2, :3] *= 0.8
-    return picture
+    picture[..., 3] *= 255
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+@lru_cache(maxsize=64)
+def facade_tone(style: int, tall: bool) -> tuple[float, float, float]:
+    """Mean colour of a facade, for its sides without windows."""
+    mean = facade(style, False, tall)[..., :3].mean(axis=(0, 1))
+    return float(mean[0]), float(mean[1]), float(mean[2])
 
 
 _WALLS = (

@@ -22,6 +22,9 @@ REACH_M = 320
 """Nothing is drawn beyond this distance."""
 
 
+_METRES = np.arange(REACH_M + 1, dtype=np.float64)
+
+
 @dataclass(frozen=True, slots=True)
 class Environment:
     """
@@ -117,10 +120,8 @@ class Road:
 
     def offset(self, s: Floats | float) -> Floats:
         """Lateral shift of the road's line at distance s, relative to straight ahead."""
-        metres = np.arange(len(self.bend), dtype=np.float64)
-        values = np.interp(s, metres, self.bend)
-        # A quarter of what is behind us is enough to keep near geometry on the road.
-        return np.where(np.asarray(s) < 0, 0.0, values)
+        # Behind us the road is straight: np.interp keeps the first value, which is 0.
+        return np.asarray(np.interp(s, _METRES, self.bend))
 
     def heading(self, s: float) -> float:
         """Direction of the road at distance s, radians right of straight ahead."""
@@ -128,10 +129,12 @@ class Road:
 
     def to_world(self, s: Floats | float, d: Floats | float, y: Floats | float = 0.0) -> Floats:
         """Turn road coordinates into world points (..., 3)."""
-        s, d, y = np.broadcast_arrays(
-            np.asarray(s, np.float64), np.asarray(d, np.float64), np.asarray(y, np.float64)
-        )
-        return np.stack([d - self.ego_d + self.offset(s), y, s], -1)
+        x = np.asarray(d - self.ego_d + self.offset(s), np.float64)
+        world = np.empty((*np.broadcast_shapes(x.shape, np.shape(y)), 3))
+        world[..., 0] = x
+        world[..., 1] = y
+        world[..., 2] = s
+        return world
 
 
 @dataclass(slots=True)
