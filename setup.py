@@ -12,7 +12,7 @@ SHARE = Path('share') / PACKAGE
 
 def data_files() -> list[tuple[str, list[str]]]:
     """
-    List what is looked for beside the code: index marker, manifest, launch files, models, messages.
+    List what is looked for beside the code: index marker, manifest, launch files, models, .msg.
 
     :returns: Pairs of (folder below the install prefix, files of this repository).
     """
