@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from caption_node.scenes.drive import render_drive
 from caption_node.scenes.render import render
 from caption_node.scenes.sampling import sample_scene
 from caption_node.scenes.sentences import sentence
 from caption_node.scenes.truth import SceneTruth, TruthObject, truth_of
 
-__all__ = ['SceneTruth', 'TruthObject', 'render_scene', 'sentence']
+__all__ = ['SceneTruth', 'TruthObject', 'render_drive', 'render_scene', 'sentence']
 
 
 def render_scene(

@@ -41,7 +41,8 @@ def fall(canvas: Canvas, scene: Scene, rng: np.random.Generator) -> None:
     alpha = layer.astype(np.float32) * np.float32(1 / 255)
     canvas.blend(alpha, np.full_like(canvas.image, int(bright)), 0, 0)
     if weather == 'rain':
-        _drops(canvas, rng, unit)
+        # Drops stay on the glass from frame to frame.
+        _drops(canvas, np.random.default_rng(scene.texture_seed), unit)
 
 
 def _drops(canvas: Canvas, rng: np.random.Generator, unit: float) -> None:

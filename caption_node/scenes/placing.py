@@ -12,7 +12,6 @@ from caption_node.scenes.world import Prop, Rgb, Scene
 
 Rng = np.random.Generator
 
-_REACH_M = 170.0
 _GREENS: tuple[Rgb, ...] = (
     (62.0, 86.0, 40.0),
     (78.0, 98.0, 46.0),
@@ -23,7 +22,7 @@ _GREENS: tuple[Rgb, ...] = (
 
 
 def furnish(rng: Rng, scene: Scene) -> None:
-    """Add everything beside the road, in place."""
+    """Add everything beside the road as far as ``scene.reach_m``, in place."""
     line: dict[str, Callable[[Rng, Scene, float], None]] = {
         'highway': _highway,
         'city': _city,
@@ -57,7 +56,7 @@ def _row(
 ) -> None:  # fmt: skip
     """Put props of one kind along one side, leaving junctions free."""
     s = start + float(rng.uniform(0, step))
-    while s < _REACH_M:
+    while s < scene.reach_m:
         shape = size()
         centre = s + shape[2] / 2
         if rng.random() < chance and not _blocked(scene, s, s + shape[2]):
@@ -110,7 +109,7 @@ def _highway(rng: Rng, scene: Scene, side: float) -> None:
     if side > 0 and scene.road.median_m > 1:
         concrete = rng.random() < 0.5
         size = (0.5, 0.9, 10.0) if concrete else (0.12, 0.78, 10.0)
-        for s in np.arange(5.0, 180.0, 10.0):
+        for s in np.arange(5.0, scene.reach_m, 10.0):
             kind = 'wall' if concrete else 'rail'
             tone = float(rng.uniform(140, 165))
             scene.props.append(Prop(kind, float(s), 0.0, size, (tone, tone, tone * 0.97)))
@@ -192,7 +191,7 @@ def _lamps(rng: Rng, scene: Scene) -> None:
     """Street lamps, on one or both sides."""
     both = rng.random() < 0.4
     start = float(rng.uniform(8, 30))
-    for i, s in enumerate(np.arange(start, 150.0, 26.0)):
+    for i, s in enumerate(np.arange(start, scene.reach_m, 26.0)):
         sides = (-1.0, 1.0) if both else ((1.0,) if i % 2 else (-1.0,))
         for side in sides:
             if not _blocked(scene, float(s), float(s)):

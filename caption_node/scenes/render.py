@@ -5,7 +5,6 @@ From a scene to a picture and the truth about it: the one place where the order 
 """
 
 from dataclasses import dataclass
-import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +25,7 @@ from caption_node.scenes.world import Person, Prop, Scene, Signal, Vehicle
 Bytes = NDArray[np.uint8]
 Actor = Vehicle | Person | Signal | Prop
 
+_FURTHEST_M = 175.0
 _BLOCKS = ('building', 'house', 'hedge', 'wall', 'rail')
 
 
@@ -73,9 +73,10 @@ def _order(actor: Actor) -> float:
 def _draw(canvas: Canvas, scene: Scene, actor: Actor, number: int) -> None:
     """Draw one actor."""
     if isinstance(actor, Prop) and actor.kind in _BLOCKS:
-        draw_block(canvas, scene, actor)
+        if -actor.size[2] < actor.s < _FURTHEST_M:
+            draw_block(canvas, scene, actor)
         return
-    if actor.s < -4.0:
+    if actor.s < -4.0 or actor.s > _FURTHEST_M:
         return
     road = scene.road
     position = road.to_world(actor.s, actor.d)
@@ -129,8 +130,3 @@ def _sightings(canvas: Canvas, numbers: dict[int, Actor]) -> list[Sighting]:
             share = canvas.visible_share(number + shift)
             found.append(Sighting(actor, footprint.box, share, footprint.inside, shift == 1))
     return found
-
-
-def horizontal_view(focal_px: float, width: int) -> float:
-    """Field of view across the picture, radians."""
-    return 2 * math.atan(width / 2 / focal_px)

@@ -105,7 +105,7 @@ def _own_lanes(rng: Rng, scene: Scene, density: float) -> None:
     stop = _stop_line(scene)
     for lane in range(road.own_lanes):
         s = float(rng.uniform(6.0, 30.0)) + (0 if lane != road.ego_lane else 3.0)
-        while s < 130.0 and density > 0:
+        while s < scene.reach_m * 0.8 and density > 0:
             kind = str(rng.choice(_KINDS, p=_MIX[road.kind]))
             vehicle = make_vehicle(rng, scene, kind, s, road.lane_centre(lane), 'same')
             length = dimensions(kind, vehicle.shape)[2]
@@ -144,7 +144,7 @@ def _other_lanes(rng: Rng, scene: Scene, density: float) -> None:
     road = scene.road
     for lane in range(-road.other_lanes, 0):
         s = float(rng.uniform(8.0, 45.0))
-        while s < 140.0 and density > 0:
+        while s < scene.reach_m * 0.85 and density > 0:
             kind = str(rng.choice(_KINDS, p=_MIX[road.kind]))
             vehicle = make_vehicle(rng, scene, kind, s, road.lane_centre(lane), 'oncoming')
             length = dimensions(kind, vehicle.shape)[2]
@@ -188,7 +188,7 @@ def _parked(rng: Rng, scene: Scene) -> None:
         if road.edge_m < 1.2 or rng.random() > chance:
             continue
         s, fill = float(rng.uniform(5, 25)), float(rng.uniform(0.3, 0.95))
-        while s < 90.0:
+        while s < scene.reach_m * 0.55:
             mix = (0.8, 0.14, 0.06) if road.kind != 'industrial' else (0.4, 0.2, 0.4)
             kind = str(rng.choice(('car', 'van', 'truck'), p=mix))
             d = road.right - 0.95 if side > 0 else road.left + 0.95

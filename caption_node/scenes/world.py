@@ -240,7 +240,13 @@ class Junction:
 
 @dataclass(slots=True)
 class Scene:
-    """Everything that one picture shows."""
+    """
+    Everything that one picture shows.
+
+    :param zebra_s: Distance of the near edge of a marked crossing.
+    :param grain: Standard deviation of the sensor noise, 0..255.
+    :param reach_m: How far ahead the road is furnished; a drive needs more than it sees at once.
+    """
 
     camera: Camera
     environment: Environment
@@ -257,6 +263,7 @@ class Scene:
     blur_px: float = 0.0
     vignette: float = 0.2
     bonnet: bool = False
+    reach_m: float = 165.0
 
 
 def bend_from_curvature(curvature: Floats) -> Floats:
