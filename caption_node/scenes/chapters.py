@@ -87,21 +87,6 @@ class Chapter:
         return self.duration_s * _GO_SHARE
 
 
-def travelled(self, elapsed_s: float) -> float:
-        """Metres that our vehicle has driven since the chapter began."""
-        return travelled(self.plan.speed, self.stop_m, self.go_s, elapsed_s)
-
-    @property
-    def go_s(self) -> float:
-        """When the light turns green or the last pedestrian has crossed."""
-        return self.duration_s * _GO_SHARE
-
-    @property
-    def amber_s(self) -> float:
-        """When a red light shows that it will change; lights turn from red to green at go_s."""
-        return self.go_s
-
-
 def travelled(speed: float, stop_m: float, go_s: float, elapsed_s: float) -> float:
     """
     Distance at constant speed, or with a gentle stop at ``stop_m`` and a start at ``go_s``.
