@@ -104,7 +104,9 @@ def test_a_malformed_domain_ends_with_a_clear_error(start: Start, domain_id: str
     assert 'Traceback' not in node.output
 
 
-@pytest.mark.parametrize('damage', ['altered model', 'no vocabulary', 'no manifest', 'empty folder'])
+@pytest.mark.parametrize(
+    'damage', ['altered model', 'no vocabulary', 'no manifest', 'empty folder']
+)
 def test_a_broken_model_folder_ends_with_a_clear_error(
     start: Start, model_copy: Path, damage: str
 ) -> None:
@@ -219,7 +221,9 @@ def test_the_newest_image_wins_under_overload_and_the_callback_never_waits(
     assert ages_ms[-1] < 2000
 
 
-def test_diagnostics_name_backend_rate_and_the_last_error(start: Start, listener: Listener) -> None:
+def test_diagnostics_name_backend_rate_and_the_last_error(
+    start: Start, listener: Listener
+) -> None:
     diagnostics = listener.listen('/diagnostics', DiagnosticArray)
     captions = listener.listen('/caption_node/caption', String)
     start(*node_line('-p', 'diagnostics_period_s:=0.2'))
