@@ -115,6 +115,8 @@ class McapStorage:
             return False
         self._counts.update(summary.statistics.channel_message_counts)
         for index in summary.chunk_indexes:
+            if index.message_start_time > index.message_end_time:
+                continue  # how some writers mark a chunk of definitions alone
             # Without message indexes it is unknown what a chunk holds: anything, then.
             inside = frozenset(index.message_index_offsets) or frozenset(self._channels)
             self._blocks.append(

@@ -8,6 +8,7 @@ temporary name and gets its own name when it is whole.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from io import StringIO
 import os
 from pathlib import Path
@@ -171,7 +172,8 @@ class BagWriter:
             self._finish()
         except BagError:
             # The disk is full: readers can still walk through the records that are there.
-            self._file.close()
+            with suppress(OSError):
+                self._file.close()
 
     def __enter__(self) -> 'BagWriter':
         return self
