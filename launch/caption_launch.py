@@ -35,7 +35,7 @@ def start_node(context: LaunchContext) -> list[Node]:
         parameters.append(ParameterFile(given['params_file']))
     for name in FLAGS:
         if given[name]:
-            parameters.append({name: ParameterValue(given[name], value_type=bool)})
+            parameters.append({name: ParameterValue(LaunchConfiguration(name), value_type=bool)})
     return [
         Node(
             package='caption_node',

@@ -18,14 +18,14 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed: run scripts/setup.sh')
 pytest.importorskip('caption_msgs.msg', reason='caption_msgs is not built: run scripts/setup.sh')
 
-from caption_msgs.msg import SceneDescription  # noqa: E402
-import rclpy  # noqa: E402
-from rclpy.context import Context  # noqa: E402
-from rclpy.executors import SingleThreadedExecutor  # noqa: E402
+from caption_msgs.msg import SceneDescription
+import rclpy
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 30.0
-"""Deadline for whatever has to start first: two processes and their discovery on a busy machine."""
+"""Deadline for whatever has to start first: processes and their discovery, on a busy machine."""
 _numbers = count()
 
 
@@ -55,7 +55,7 @@ class Process:
     """
 
     def __init__(self, line: list[str], environment: dict[str, str]) -> None:
-        self._log = tempfile.TemporaryFile(mode='w+b')
+        self._log = tempfile.TemporaryFile(mode='w+b')  # noqa: SIM115
         self._child = subprocess.Popen(
             line,
             cwd=ROOT,

@@ -6,11 +6,13 @@ The camera of the tests, a process of its own: publishes what it is told, again 
     python -m tests.ros.publish {good|bad|fast} TOPIC...
 """
 
+from contextlib import suppress
 from itertools import count, cycle
 import sys
 from threading import Event
 
 import rclpy
+from rclpy.executors import ExternalShutdownException
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image
 
@@ -59,7 +61,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    try:
+    with suppress(KeyboardInterrupt, ExternalShutdownException):
         main()
-    except (KeyboardInterrupt, rclpy.executors.ExternalShutdownException):
-        pass

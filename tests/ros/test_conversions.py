@@ -76,7 +76,7 @@ def test_pixels_arrive_whatever_the_encoding(encoding: str, padding: int) -> Non
         expected = np.repeat(grey_of(RGB)[..., None], 3, axis=2).astype(int)
     error = np.abs(frame.pixels_rgb.astype(int) - expected)
     lossy = encoding.startswith(('bayer', 'yu'))
-    # Interpolated Bayer pixels are off at edges; a wrong pattern or swapped colour is off everywhere.
+    # Interpolated Bayer pixels are off at edges; with a wrong pattern they are off everywhere.
     assert np.median(error) <= (2 if lossy else 0)
     assert error.mean() <= (6 if lossy else 0)
     assert (frame.stamp_ns, frame.frame_id, frame.camera) == (5, 'cam', 'front')

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""Every encoding and every kind of damage, from a camera process through the node to a listener."""
+"""Every encoding and every kind of damage, from a camera process through the node."""
 
 from typing import Any
 

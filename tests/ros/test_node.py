@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The node as a process: start and end, lifecycle, parameters, several cameras, overload."""
 
+from functools import partial
 from pathlib import Path
 import signal
 from time import monotonic
@@ -52,6 +53,11 @@ def change_state(listener: Listener, transition: int) -> bool:
     """Ask the node for a transition; whether it succeeded."""
     request = ChangeState.Request(transition=Transition(id=transition))
     return bool(listener.call(ChangeState, '/caption_node/change_state', request).success)
+
+
+def was_described(heard: list[Any], stamp_ns: int) -> bool:
+    """Whether the last description is that of an image."""
+    return bool(heard) and heard[-1].header.stamp.nanosec == stamp_ns
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
@@ -287,10 +293,9 @@ def test_the_subscription_follows_its_publisher(
 
     assert listener.wait(described_alike), node.output
     # One image after another: none is lost or doubled, although the subscription was renewed.
-    for _ in range(5):
-        sent += 1
-        publisher.publish(raw(draw_street(1), 'bgr8', header('cam', sent)))
-        assert listener.wait(lambda: heard[-1].header.stamp.nanosec == sent)
+    for stamp_ns in range(sent + 1, sent + 6):
+        publisher.publish(raw(draw_street(1), 'bgr8', header('cam', stamp_ns)))
+        assert listener.wait(partial(was_described, heard, stamp_ns))
     stamps = [m.header.stamp.nanosec for m in heard]
     assert stamps == sorted(set(stamps))
 
@@ -332,7 +337,7 @@ def test_raw_and_compressed_of_one_image_are_described_once(
         head = header('cam', sent)
         both[0].publish(raw(draw_street(1), 'bgr8', head))
         both[1].publish(compressed(jpeg(draw_street(1)), 'jpeg', head))
-        return bool(listener.wait(lambda: heard and heard[-1].header.stamp.nanosec == sent, 2))
+        return listener.wait(partial(was_described, heard, sent), 2)
 
     assert listener.wait(describe_next)
     for _ in range(5):

@@ -225,7 +225,9 @@ def test_the_options_have_the_names_and_defaults_of_ros2_bag_play() -> None:
     add_replay_arguments(parser)
     plain = parser.parse_args(['bag'])
     assert (plain.rate, plain.loop, plain.clock, plain.start_offset) == (1.0, False, None, 0.0)
-    full = parser.parse_args('bag -r 2 -l --clock --start-offset 3 --topics /a /b'.split())
+    full = parser.parse_args(
+        ['bag', '-r', '2', '-l', '--clock', '--start-offset', '3', '--topics', '/a', '/b']
+    )
     assert (full.rate, full.loop, full.clock, full.start_offset) == (2.0, True, 40.0, 3.0)
     assert full.topics == ['/a', '/b']
 
