@@ -67,7 +67,7 @@ find_python() {
       return
     fi
   done
-  fail "no Python 3.10, 3.11 or 3.12 found (python3 is: $(python3 --version 2>&1 || true))" \
+  fail "no Python 3.10, 3.11 or 3.12 found (python3 is: $(python3 --version 2>/dev/null || echo absent))" \
     'install one of them, or point PYTHON at it: PYTHON=/path/to/python3.11 scripts/setup.sh'
 }
 
