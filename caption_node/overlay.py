@@ -218,7 +218,9 @@ def _facts(description: SceneDescription) -> list[tuple[str, Rgb]]:
 
 def _timing(description: SceneDescription, age_ms: float | None) -> list[tuple[str, Rgb]]:
     """Confidence, and how long it took."""
-    words = [(f'confidence {description.confidence:.2f}', _STATUS_INK.get(description.status, _WHITE))]
+    words = [
+        (f'confidence {description.confidence:.2f}', _STATUS_INK.get(description.status, _WHITE))
+    ]
     total = sum(description.latency_ms.values())
     if age_ms is not None and math.isfinite(age_ms):
         words.append((f'age {age_ms:.0f} ms', _GREY))

@@ -122,7 +122,10 @@ class Canvas:
         """Whether projected points (N, 3) all lie beyond one border of the picture."""
         u, v = pixels[:, 0], pixels[:, 1]
         return bool(
-            u.max() < 0 or u.min() > self.camera.width or v.max() < 0 or v.min() > self.camera.height
+            u.max() < 0
+            or u.min() > self.camera.width
+            or v.max() < 0
+            or v.min() > self.camera.height
         )
 
     def _colours(
@@ -188,7 +191,9 @@ class Canvas:
         """Let the lamps of an object glow for us."""
         for where, outward, colour, power in mesh.lamps:
             point = np.asarray(where) @ turn + position
-            self.lamp(point, np.asarray(outward) @ turn, np.asarray(colour), power * strength, number)
+            self.lamp(
+                point, np.asarray(outward) @ turn, np.asarray(colour), power * strength, number
+            )
 
     def lamp(
         self, point: Floats, outward: Floats | None, colour: Floats, power: float, number: int = 0
@@ -203,7 +208,9 @@ class Canvas:
         strength = power * facing * math.exp(-self.light.haze_per_m * depth * 0.6)
         spread = 1.0 + 6.0 * self.light.haze_per_m**0.5
         radius = self.camera.focal_px * 0.12 / depth + 0.0028 * self.camera.width
-        self._pending.append((u, v, radius * spread * (0.5 + 0.5 * power), colour, strength, number))
+        self._pending.append(
+            (u, v, radius * spread * (0.5 + 0.5 * power), colour, strength, number)
+        )
 
     def glow(self, u: float, v: float, radius_px: float, colour: Floats, strength: float) -> None:
         """Add a soft disc of light at a pixel; it stays on top of all that is painted."""

@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from caption_node.errors import ConfigError
 from caption_node.scenes.camera import Camera
-from caption_node.scenes.chapters import PLANS, WALK_M_S, Chapter, signal_at, travelled, write_chapter
+from caption_node.scenes.chapters import (
+    PLANS,
+    WALK_M_S,
+    Chapter,
+    signal_at,
+    travelled,
+    write_chapter,
+)
 from caption_node.scenes.render import render
 from caption_node.scenes.truth import SceneTruth, truth_of
 from caption_node.scenes.world import (
@@ -29,7 +36,11 @@ _SHORTEST_CHAPTER_S = 2.0
 
 
 def render_drive(
-    seed: int, duration_s: float = 30.0, rate_hz: float = 10.0, width: int = 1280, height: int = 720
+    seed: int,
+    duration_s: float = 30.0,
+    rate_hz: float = 10.0,
+    width: int = 1280,
+    height: int = 720,
 ) -> Iterator[tuple[NDArray[np.uint8], SceneTruth, int]]:
     """
     Draw a drive through city, highway, rain, night and fog.
@@ -132,9 +143,15 @@ def _moved(vehicle: Vehicle, chapter: Chapter, way: float, elapsed_s: float) -> 
     own = travelled(speed, stop, chapter.go_s - 0.6, elapsed_s)
     # Vehicles in other lanes are a little faster or slower than ours.
     offset = vehicle.d - chapter.scene.road.ego_d
-    drift = 0.0 if math.isfinite(stop) else elapsed_s * (0.25 if abs(offset) < 1 else -offset * 0.35)
+    drift = (
+        0.0 if math.isfinite(stop) else elapsed_s * (0.25 if abs(offset) < 1 else -offset * 0.35)
+    )
     before = travelled(speed, stop, chapter.go_s - 0.6, max(0.0, elapsed_s - 0.2))
-    halting = math.isfinite(stop) and own - before < 0.2 * speed * 0.98 and elapsed_s < chapter.go_s - 0.6
+    halting = (
+        math.isfinite(stop)
+        and own - before < 0.2 * speed * 0.98
+        and elapsed_s < chapter.go_s - 0.6
+    )
     return replace(
         vehicle, s=vehicle.s + own + drift - way, braking=halting, blinker=blinker, phase=phase
     )

@@ -123,11 +123,19 @@ def _lead(fields: Fields, things: Sequence[Thing], rng: Rng) -> Fact | None:
     a = articled(noun)
     where = {
         'near': ('close ahead in our lane', 'right in front of us', 'close in front of us'),
-        'mid': ('ahead in our lane', 'some way ahead in our lane', 'ahead of us at a moderate distance'),
+        'mid': (
+            'ahead in our lane',
+            'some way ahead in our lane',
+            'ahead of us at a moderate distance',
+        ),
         'far': ('far ahead in our lane', 'in the distance in our lane', 'far ahead of us'),
     }[reach if reach != 'none' else 'mid']
     ours = {
-        'near': (f'we are close behind {a}', f'we follow {a} closely', f'we follow close behind {a}'),
+        'near': (
+            f'we are close behind {a}',
+            f'we follow {a} closely',
+            f'we follow close behind {a}',
+        ),
         'mid': (f'we follow {a}', f'we follow {a} at a moderate distance', f'we are behind {a}'),
         'far': (f'we follow {a} far ahead', f'we are a long way behind {a}'),
     }[reach if reach != 'none' else 'mid']
@@ -149,8 +157,16 @@ def _no_lead(fields: Fields, things: Sequence[Thing], rng: Rng) -> Fact | None:
         return None
     quiet = _number(fields, 'vehicles') == 0 and _number(fields, 'cyclists') == 0
     if quiet and rng.random() < 0.6:
-        clause = pick(rng, ('no traffic is in sight', 'there is no traffic', 'no other vehicles are in view'))
-        return Fact(3.4, clause, 'no traffic in sight', 'No traffic in sight', 'we drive without other traffic')
+        clause = pick(
+            rng, ('no traffic is in sight', 'there is no traffic', 'no other vehicles are in view')
+        )
+        return Fact(
+            3.4,
+            clause,
+            'no traffic in sight',
+            'No traffic in sight',
+            'we drive without other traffic',
+        )
     clause = pick(
         rng,
         (
@@ -158,8 +174,12 @@ def _no_lead(fields: Fields, things: Sequence[Thing], rng: Rng) -> Fact | None:
             'our lane is free', 'nothing is ahead in our lane',
         ),
     )  # fmt: skip
-    noun = pick(rng, ('a clear lane ahead', 'an empty lane in front of us', 'a free lane ahead of us'))
-    return Fact(2.6, clause, noun, '', pick(rng, ('we have a clear lane', 'we have a free lane ahead')))
+    noun = pick(
+        rng, ('a clear lane ahead', 'an empty lane in front of us', 'a free lane ahead of us')
+    )
+    return Fact(
+        2.6, clause, noun, '', pick(rng, ('we have a clear lane', 'we have a free lane ahead'))
+    )
 
 
 def _group(things: Sequence[Thing]) -> str:
@@ -190,7 +210,9 @@ def _people(fields: Fields, things: Sequence[Thing], rng: Rng) -> Fact | None:
     walkers = [t for t in things if t.class_name == 'person' and t.kind != 'rider']
     same = len({t.position for t in walkers}) == 1 and len(walkers) >= count
     place = _group(walkers)
-    where = side(place, rng) if same and place else pick(rng, ('nearby', 'beside the road', 'in view'))
+    where = (
+        side(place, rng) if same and place else pick(rng, ('nearby', 'beside the road', 'in view'))
+    )
     if same and place == 'ahead':
         where = 'ahead'
     return Fact(5.5, f'{who} {verb} {where}', f'{who} {where}', singular=one)
@@ -219,8 +241,12 @@ def _crosswalk(fields: Fields, rng: Rng) -> Fact | None:
     """A marked crossing ahead."""
     if not fields['crosswalk']:
         return None
-    noun = pick(rng, ('a zebra crossing ahead', 'a marked crossing ahead', 'a crosswalk in front of us'))
-    clause = pick(rng, ('a zebra crossing lies ahead', 'we near a marked crossing', 'a crosswalk is ahead'))
+    noun = pick(
+        rng, ('a zebra crossing ahead', 'a marked crossing ahead', 'a crosswalk in front of us')
+    )
+    clause = pick(
+        rng, ('a zebra crossing lies ahead', 'we near a marked crossing', 'a crosswalk is ahead')
+    )
     return Fact(
         3.6, clause, noun, pick(rng, ('Approaching a zebra crossing', 'Just before a crosswalk')),
         'we approach a zebra crossing',
@@ -231,20 +257,30 @@ def _junction(fields: Fields, things: Sequence[Thing], rng: Rng) -> Fact | None:
     """A junction, with its stop sign if there is one."""
     if any(t.class_name == 'stop sign' for t in things):
         noun = pick(rng, ('a stop sign ahead', 'a stop sign at the roadside'))
-        return Fact(3.9, 'a stop sign stands ahead', noun, 'Nearing a stop sign', 'we near a stop sign')
+        return Fact(
+            3.9, 'a stop sign stands ahead', noun, 'Nearing a stop sign', 'we near a stop sign'
+        )
     if not fields['intersection']:
         return None
-    noun = pick(rng, ('a junction ahead', 'a crossing road ahead', 'an intersection in front of us'))
-    clause = pick(rng, ('a junction lies ahead', 'an intersection is ahead', 'a junction opens before us'))
+    noun = pick(
+        rng, ('a junction ahead', 'a crossing road ahead', 'an intersection in front of us')
+    )
+    clause = pick(
+        rng, ('a junction lies ahead', 'an intersection is ahead', 'a junction opens before us')
+    )
     opener = pick(rng, ('Approaching a junction', 'At a junction', 'Nearing an intersection'))
-    return Fact(2.8, clause, noun, opener, pick(rng, ('we approach a junction', 'we near a junction')))
+    return Fact(
+        2.8, clause, noun, opener, pick(rng, ('we approach a junction', 'we near a junction'))
+    )
 
 
 def _works(fields: Fields, rng: Rng) -> Fact | None:
     """Roadworks."""
     if not fields['construction']:
         return None
-    clause = pick(rng, ('roadworks narrow the way', 'there are roadworks', 'a works zone is ahead'))
+    clause = pick(
+        rng, ('roadworks narrow the way', 'there are roadworks', 'a works zone is ahead')
+    )
     noun = pick(rng, ('roadworks beside our path', 'a construction zone', 'roadworks'))
     clause = clause.replace('narrow the way', 'are marked out')
     return Fact(4.2, clause, noun, 'Passing roadworks', 'we pass roadworks', noun[0] == 'a')
@@ -260,7 +296,9 @@ def _oncoming(fields: Fields, things: Sequence[Thing], rng: Rng) -> Fact | None:
         where = {'near': 'close by', 'mid': 'ahead', 'far': 'in the distance'}[known[0].range]
         a = f'an oncoming {kind}'
         return Fact(2.9, f'{a} is {where}', f'{a} {where}')
-    noun = pick(rng, ('oncoming traffic', 'traffic coming the other way', 'oncoming traffic opposite'))
+    noun = pick(
+        rng, ('oncoming traffic', 'traffic coming the other way', 'oncoming traffic opposite')
+    )
     clause = pick(rng, ('oncoming traffic approaches', 'there is oncoming traffic'))
     return Fact(2.7, clause, noun)
 
@@ -283,7 +321,9 @@ def _parked(fields: Fields, things: Sequence[Thing], rng: Rng) -> Fact | None:
     if what.startswith('a row') and len(known) < 4:
         what = 'parked vehicles'
     if what == 'vehicles parked':
-        return Fact(2.2, f'vehicles are parked {where}', f'vehicles parked {where}', singular=False)
+        return Fact(
+            2.2, f'vehicles are parked {where}', f'vehicles parked {where}', singular=False
+        )
     verb = 'stands' if what.startswith('a ') else 'stand'
     return Fact(2.2, f'{what} {verb} {where}', f'{what} {where}', singular=verb == 'stands')
 

@@ -179,7 +179,10 @@ def _texture(scene: Scene, ahead: Floats, lateral: F32) -> F32:
     along = (ahead + scene.road.scroll_m).astype(np.float64)
     total = np.ones(lateral.shape, np.float32)
     metres_per_px = ahead / scene.camera.focal_px
-    for scale, power, picture in ((30.0, 0.075, asphalt(seed)), (3.0, 0.06, noise(60 + seed, 5.0))):
+    for scale, power, picture in (
+        (30.0, 0.075, asphalt(seed)),
+        (3.0, 0.06, noise(60 + seed, 5.0)),
+    ):
         fade = power * np.clip(1.3 - metres_per_px * scale * 0.7, 0.0, 1.0)
         count = int((fade > 0.002).sum())
         if count == 0:
@@ -232,9 +235,7 @@ def _patches(scene: Scene, ahead: Floats, lateral: F32, scale: float) -> F32:
     )
 
 
-def _light(
-    canvas: Canvas, scene: Scene, ahead: Floats, shadow: NDArray[np.uint8]
-) -> list[F32]:
+def _light(canvas: Canvas, scene: Scene, ahead: Floats, shadow: NDArray[np.uint8]) -> list[F32]:
     """Light on every ground pixel, three channels of (rows, width)."""
     light = canvas.light
     direct = light.sun * max(0.0, float(light.to_sun[1]))

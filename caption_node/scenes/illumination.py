@@ -79,7 +79,8 @@ class Illumination:
             np.minimum(sky * environment.exposure, 255.0),
             np.minimum(air * environment.exposure, 255.0),
             0.002 if tunnel else environment.haze_per_m,
-            (0.75 if environment.headlights else 0.0) * (0.35 if environment.time == 'day' else 1.0),
+            (0.75 if environment.headlights else 0.0)
+            * (0.35 if environment.time == 'day' else 1.0),
         )
 
     def headlamp_at(self, points: Floats) -> Floats:

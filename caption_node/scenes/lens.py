@@ -51,7 +51,10 @@ def _drops(canvas: Canvas, rng: np.random.Generator, unit: float) -> None:
     height, width = image.shape[:2]
     for _ in range(int(rng.integers(0, 22))):
         radius = max(2, int(rng.uniform(2.5, 9) * unit))
-        x, y = int(rng.integers(radius, width - radius)), int(rng.integers(radius, height - radius))
+        x, y = (
+            int(rng.integers(radius, width - radius)),
+            int(rng.integers(radius, height - radius)),
+        )
         patch = image[y - radius : y + radius, x - radius : x + radius]
         if patch.shape[:2] != (2 * radius, 2 * radius):
             continue

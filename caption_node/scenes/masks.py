@@ -49,7 +49,9 @@ def shadow_mask(scene: Scene, light: Illumination) -> Mask:
             _fill(mask, small, outline, 205)
     for vehicle in scene.vehicles:
         width, _, length = dimensions(vehicle.kind, vehicle.shape)
-        _fill(mask, small, _footprint(scene, vehicle.s, vehicle.d, vehicle.yaw, width, length), 235)
+        _fill(
+            mask, small, _footprint(scene, vehicle.s, vehicle.d, vehicle.yaw, width, length), 235
+        )
     for person in scene.people:
         _fill(mask, small, _footprint(scene, person.s, person.d, 0.0, 0.5, 0.4), 180)
     # Broad soft edges stand in for the penumbra.
@@ -114,14 +116,13 @@ def _footprint(
 def _cast_shadows(scene: Scene, light: Illumination) -> list[Floats]:
     """Outlines on the ground that the sun cannot reach."""
     slide = -light.to_sun[[0, 2]] / max(0.15, float(light.to_sun[1]))
-    solid = [
-        (v.s, v.d, v.yaw, *dimensions(v.kind, v.shape)) for v in scene.vehicles if v.s < 90
-    ]
+    solid = [(v.s, v.d, v.yaw, *dimensions(v.kind, v.shape)) for v in scene.vehicles if v.s < 90]
     solid += [(p.s, p.d, p.yaw, 0.45, p.height_m, 0.35) for p in scene.people if p.s < 60]
     solid += [
         (p.s, p.d, 0.0, p.size[0], p.size[1] * (0.9 if p.kind == 'tree' else 1.0), p.size[2])
         for p in scene.props
-        if p.s < 110 and p.kind in ('tree', 'building', 'house', 'hedge', 'wall', 'barrier', 'cone')
+        if p.s < 110
+        and p.kind in ('tree', 'building', 'house', 'hedge', 'wall', 'barrier', 'cone')
     ]
     outlines = []
     for s, d, yaw, width, height, length in solid:

@@ -116,7 +116,12 @@ class MeshBuilder:
             self.face(strip, scaled, outward=outward, gloss=gloss, detail=detail or i > 0)
 
     def box(
-        self, low: Point, high: Point, colour: Rgb | float, emission: float = 0.0, gloss: float = 0.0
+        self,
+        low: Point,
+        high: Point,
+        colour: Rgb | float,
+        emission: float = 0.0,
+        gloss: float = 0.0,
     ) -> None:
         """Add the six sides of an upright box, sides darker towards the ground."""
         (x0, y0, z0), (x1, y1, z1) = low, high

@@ -38,7 +38,11 @@ def draw_person(canvas: Canvas, position: Floats, yaw: float, person: Person, nu
         hip = (side * 0.09 * k, 0.92 * k, 0.0)
         knee = (side * 0.1 * k, 0.5 * k, 0.40 * k * math.sin(lean) + 0.03)
         lift = max(0.0, -lean) * 0.12
-        foot = (side * 0.1 * k, (0.08 + lift) * k, 0.80 * k * math.sin(lean) - 0.08 * max(0, -lean))
+        foot = (
+            side * 0.1 * k,
+            (0.08 + lift) * k,
+            0.80 * k * math.sin(lean) - 0.08 * max(0, -lean),
+        )
         limbs += [
             (hip, knee, 0.095 * k, 0.068 * k, person.legs),
             (knee, foot, 0.068 * k, 0.046 * k, person.legs),
@@ -170,7 +174,13 @@ def _seated(person: Person, seat: float, motor: bool, phase: float) -> list[Limb
         ((-0.1, seat + 0.45, neck_z), (0.1, seat + 0.45, neck_z), 0.11, 0.11, person.top),
         ((0.0, seat + 0.52, neck_z), (0.0, seat + 0.6, neck_z + 0.04), 0.06, 0.06, person.skin),
         ((0.0, seat + 0.68, neck_z + 0.06), (0.0, seat + 0.75, neck_z + 0.06), 0.1, 0.1, head),
-        ((0.0, seat + 0.73, neck_z + 0.02), (0.0, seat + 0.78, neck_z + 0.05), 0.11, 0.1, person.hair),
+        (
+            (0.0, seat + 0.73, neck_z + 0.02),
+            (0.0, seat + 0.78, neck_z + 0.05),
+            0.11,
+            0.1,
+            person.hair,
+        ),
     ]
     return limbs
 

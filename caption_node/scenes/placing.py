@@ -227,5 +227,3 @@ def _signs(rng: Rng, scene: Scene) -> None:
         s = float(rng.uniform(25, 90))
         d = edge(scene, 1.0, 1.4)
         scene.props.append(Prop('board', s, d, size, style=int(rng.integers(3))))
-
-

@@ -15,7 +15,14 @@ from caption_node.errors import ConfigError
 from caption_node.scenes.camera import Camera
 from caption_node.scenes.placing import furnish
 from caption_node.scenes.traffic import populate
-from caption_node.scenes.world import REACH_M, Environment, Junction, Road, Scene, bend_from_curvature
+from caption_node.scenes.world import (
+    REACH_M,
+    Environment,
+    Junction,
+    Road,
+    Scene,
+    bend_from_curvature,
+)
 
 ROADS = FIELDS['road'].values
 TIMES = FIELDS['time'].values
@@ -26,9 +33,7 @@ _TIME_SHARES = (0.55, 0.17, 0.28)
 _WEATHER_SHARES = (0.32, 0.30, 0.17, 0.11, 0.10)
 
 
-def sample_scene(
-    rng: np.random.Generator, width: int, height: int, **overrides: Any
-) -> Scene:
+def sample_scene(rng: np.random.Generator, width: int, height: int, **overrides: Any) -> Scene:
     """
     Draw a scene.
 
@@ -144,7 +149,9 @@ def sample_road(rng: np.random.Generator, kind: str) -> Road:
     curvature = np.interp(np.arange(REACH_M), np.linspace(0, REACH_M, 5), knots)
     choices = ('dashed', 'solid', 'double', 'yellow', 'none')
     shares = (0.4, 0.2, 0.12, 0.18, 0.1)
-    marked = kind not in ('private', 'parking') and not (kind == 'residential' and rng.random() < 0.6)
+    marked = kind not in ('private', 'parking') and not (
+        kind == 'residential' and rng.random() < 0.6
+    )
     return Road(
         kind=kind,
         own_lanes=own,

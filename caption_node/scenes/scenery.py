@@ -198,12 +198,18 @@ def _strips(canvas: Canvas, quad: Floats, lit: Floats, prop: Prop) -> None:
 def _roof(canvas: Canvas, prop: Prop, slope: Floats, end: Floats) -> None:
     """Tiled roof of a house: the slope towards the road and the gable towards us."""
     light = canvas.light
-    tiles = np.array([((132.0, 74.0, 58.0), (92.0, 84.0, 82.0), (112.0, 62.0, 50.0))[prop.style % 3]])
+    tiles = np.array(
+        [((132.0, 74.0, 58.0), (92.0, 84.0, 82.0), (112.0, 62.0, 50.0))[prop.style % 3]]
+    )
     outward = np.array([(-0.5 if prop.d > 0 else 0.5, 0.86, 0.0)])
     lit = light.shade(tiles, outward, slope.mean(axis=0)[None])[0]
     canvas.polygon(slope, lit)
-    gable = np.stack([end[3], end[2], (end[3] + end[2]) / 2 + np.array((0.0, prop.size[0] * 0.42, 0.0))])
-    wall = light.shade(np.array([prop.colour]), np.array([(0.0, 0.0, -1.0)]), gable.mean(axis=0)[None])
+    gable = np.stack(
+        [end[3], end[2], (end[3] + end[2]) / 2 + np.array((0.0, prop.size[0] * 0.42, 0.0))]
+    )
+    wall = light.shade(
+        np.array([prop.colour]), np.array([(0.0, 0.0, -1.0)]), gable.mean(axis=0)[None]
+    )
     canvas.polygon(gable, wall[0])
 
 
@@ -230,7 +236,9 @@ def draw_tunnel(canvas: Canvas, scene: Scene) -> None:
         for share in (0.3, 0.7):
             d = left + (right - left) * share
             s = np.array((s0, s0 + 2.4, s0 + 2.4, s0))
-            quad = road.to_world(s, np.array((d - 0.15, d - 0.15, d + 0.15, d + 0.15)), height - 0.05)
+            quad = road.to_world(
+                s, np.array((d - 0.15, d - 0.15, d + 0.15, d + 0.15)), height - 0.05
+            )
             canvas.polygon(quad, np.array((255.0, 244.0, 214.0)))
             point = road.to_world(float(s0 + 1.2), d, height - 0.1)
             canvas.lamp(point, None, np.array((255.0, 232.0, 180.0)), 0.35)

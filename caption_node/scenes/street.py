@@ -101,12 +101,19 @@ def _stop_plate() -> Mesh:
     """Octagon with a white rim and a pale bar in place of letters."""
     builder = MeshBuilder()
     angles = np.linspace(0, 2 * math.pi, 8, endpoint=False) + math.pi / 8
-    for radius, colour, z in ((0.46, (226.0, 226.0, 222.0), 0.0), (0.42, (186.0, 22.0, 28.0), -0.01)):
+    for radius, colour, z in (
+        (0.46, (226.0, 226.0, 222.0), 0.0),
+        (0.42, (186.0, 22.0, 28.0), -0.01),
+    ):
         points = [(radius * math.cos(a), 0.45 + radius * math.sin(a), z) for a in angles]
         builder.face(points, colour, outward=(0, 0, -1), detail=z < 0)
     white = (230.0, 230.0, 226.0)
     for x in (-0.3, -0.14, 0.02, 0.18):
-        strokes = [(x, 0.34, x + 0.035, 0.56), (x, 0.53, x + 0.12, 0.56), (x + 0.085, 0.34, x + 0.12, 0.56)]
+        strokes = [
+            (x, 0.34, x + 0.035, 0.56),
+            (x, 0.53, x + 0.12, 0.56),
+            (x + 0.085, 0.34, x + 0.12, 0.56),
+        ]
         for x0, y0, x1, y1 in strokes:
             quad = [(x0, y0, -0.02), (x1, y0, -0.02), (x1, y1, -0.02), (x0, y1, -0.02)]
             builder.face(quad, white, outward=(0, 0, -1), detail=True)
@@ -166,7 +173,9 @@ def _object(kind: str, size: tuple[float, float, float], style: int) -> Mesh:
         panel = panel * (width, 1.4, 1) + (0, low, -0.02)
         builder.face(panel, rgb, outward=(0, 0, -1))
         for y, share in ((0.25, 0.7), (0.6, 0.55), (0.95, 0.62)):
-            line = np.array([(-0.42, 0, 0), (share - 0.42, 0, 0), (share - 0.42, 0.12, 0), (-0.42, 0.12, 0)])
+            line = np.array(
+                [(-0.42, 0, 0), (share - 0.42, 0, 0), (share - 0.42, 0.12, 0), (-0.42, 0.12, 0)]
+            )
             line = line * (width, 1.6, 1) + (0, low + y, -0.04)
             builder.face(line, (228.0, 228.0, 222.0), outward=(0, 0, -1), detail=True)
     else:

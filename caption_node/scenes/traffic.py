@@ -58,7 +58,9 @@ def make_person(rng: Rng, s: float, d: float, yaw: float, standing: bool = False
     """Draw a pedestrian's build, clothes and stride."""
     tops = rng.uniform(20, 200, 3) * rng.choice((0.5, 1.0))
     legs = np.array(((42, 46, 66), (30, 30, 32), (96, 88, 74), (60, 62, 66))[rng.integers(4)])
-    skin = np.array(((226, 184, 156), (196, 148, 118), (136, 96, 72), (92, 64, 48))[rng.integers(4)])
+    skin = np.array(
+        ((226, 184, 156), (196, 148, 118), (136, 96, 72), (92, 64, 48))[rng.integers(4)]
+    )
     hair = np.array(((36, 28, 24), (84, 58, 38), (150, 120, 76), (128, 126, 124))[rng.integers(4)])
     return Person(
         s,
@@ -116,7 +118,9 @@ def _own_lanes(rng: Rng, scene: Scene, density: float) -> None:
             if kind == 'bicycle':
                 vehicle.d += road.lane_m * 0.28
                 if lane != road.own_lanes - 1:
-                    vehicle = make_vehicle(rng, scene, 'car', vehicle.s, road.lane_centre(lane), 'same')
+                    vehicle = make_vehicle(
+                        rng, scene, 'car', vehicle.s, road.lane_centre(lane), 'same'
+                    )
             if rng.random() < 0.35 + 0.5 * min(1.0, density) and not _inside(scene, vehicle, stop):
                 scene.vehicles.append(vehicle)
             s = vehicle.s + length / 2 + _gap(rng, density, 0.0)

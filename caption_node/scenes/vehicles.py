@@ -64,9 +64,7 @@ def _body(
     Profile points: 0-1 rear bumper, 2 tail, 3 foot of the rear window, 4-5 roof, 6 foot of the
     windscreen, 7 bonnet's edge, 8-9 front bumper.
     """
-    stations = tuple(
-        ((z - 0.5) * length, y * height, w * width / 2) for z, y, w in profile
-    )
+    stations = tuple(((z - 0.5) * length, y * height, w * width / 2) for z, y, w in profile)
     belt = min(stations[3][1], stations[6][1])
     axles = (-0.31 * length, 0.31 * length)
     return Body(length, width, height, stations, 3, 5, belt, axles, wheel, cargo)
@@ -307,7 +305,12 @@ def _side_glass(
             )
         ]
         builder.panel(
-            np.stack(inner), (0.7, 1.0, 1.35), _GLASS, outward=(side, 0.5, 0.0), gloss=0.34, detail=True
+            np.stack(inner),
+            (0.7, 1.0, 1.35),
+            _GLASS,
+            outward=(side, 0.5, 0.0),
+            gloss=0.34,
+            detail=True,
         )
 
 
@@ -328,7 +331,9 @@ def _shell(builder: MeshBuilder, body: Body) -> None:
             tones = (0.75, 0.95, 1.2, 1.5) if i == body.rear_glass else (1.5, 1.1, 0.9, 0.8)
             builder.panel(inner, tones, _GLASS, outward=outward, gloss=0.42, detail=True)
             if body.cargo and i == body.rear_glass:
-                builder.face(_part(quad, 0.485, 0.515, 0.0, 1.0), 0.55, outward=outward, detail=True)
+                builder.face(
+                    _part(quad, 0.485, 0.515, 0.0, 1.0), 0.55, outward=outward, detail=True
+                )
 
 
 def _inset(quad: np.ndarray, across: float, along: float) -> np.ndarray:  # type: ignore[type-arg]
@@ -337,7 +342,11 @@ def _inset(quad: np.ndarray, across: float, along: float) -> np.ndarray:  # type
 
 
 def _part(
-    quad: np.ndarray, x0: float, x1: float, y0: float, y1: float  # type: ignore[type-arg]
+    quad: np.ndarray,
+    x0: float,
+    x1: float,
+    y0: float,
+    y1: float,  # type: ignore[type-arg]
 ) -> np.ndarray:  # type: ignore[type-arg]
     """Cut a rectangle of shares out of a quad (bottom left, bottom right, top right, top left)."""
 
@@ -389,7 +398,9 @@ def _plate(builder: MeshBuilder, quad: np.ndarray, out: Point) -> None:  # type:
     """Number plate with dark letters."""
     builder.face(quad, _PLATE, outward=out, detail=True)
     for x in (0.1, 0.26, 0.42, 0.6, 0.76):
-        builder.face(_part(quad, x, x + 0.1, 0.22, 0.78), (40.0, 40.0, 44.0), outward=out, detail=True)
+        builder.face(
+            _part(quad, x, x + 0.1, 0.22, 0.78), (40.0, 40.0, 44.0), outward=out, detail=True
+        )
 
 
 def _front(builder: MeshBuilder, body: Body, lights: bool) -> None:
@@ -423,7 +434,12 @@ def _truck(builder: MeshBuilder, length: float, width: float, height: float, sha
     front = length / 2
     builder.box((-half * 0.92, 0.5, -front), (half * 0.92, 0.95, front - 0.2), (40.0, 40.0, 42.0))
     top = height
-    box_rgb = ((206.0, 206.0, 202.0), (186.0, 188.0, 190.0), (150.0, 40.0, 36.0), (48.0, 78.0, 140.0))
+    box_rgb = (
+        (206.0, 206.0, 202.0),
+        (186.0, 188.0, 190.0),
+        (150.0, 40.0, 36.0),
+        (48.0, 78.0, 140.0),
+    )
     cargo = box_rgb[shape % 4]
     z1 = front - cab - 0.25
     builder.panel(
@@ -437,7 +453,9 @@ def _truck(builder: MeshBuilder, length: float, width: float, height: float, sha
         builder.face(
             _part(rear, x0, x1, 0.0, 1.0), (96.0, 96.0, 98.0), outward=(0, 0, -1), detail=True
         )
-    builder.face(_part(rear, 0, 1, 0.0, 0.035), (80.0, 80.0, 82.0), outward=(0, 0, -1), detail=True)
+    builder.face(
+        _part(rear, 0, 1, 0.0, 0.035), (80.0, 80.0, 82.0), outward=(0, 0, -1), detail=True
+    )
     for side in (-1.0, 1.0):
         x = side * half
         builder.panel(
@@ -459,7 +477,12 @@ def _cab(builder: MeshBuilder, half: float, top: float, z0: float, z1: float) ->
     out = (0.0, 0.0, 1.0)
     builder.face(face, 1.0, outward=out, gloss=0.08)
     builder.panel(
-        _part(face, 0.05, 0.95, 0.48, 0.88), (1.2, 1.0, 0.8), _GLASS, outward=out, gloss=0.4, detail=True
+        _part(face, 0.05, 0.95, 0.48, 0.88),
+        (1.2, 1.0, 0.8),
+        _GLASS,
+        outward=out,
+        gloss=0.4,
+        detail=True,
     )
     builder.face(_part(face, 0.18, 0.82, 0.2, 0.4), _TRIM, outward=out, detail=True)
     builder.face(_part(face, 0.0, 1.0, 0.0, 0.12), _TRIM, outward=out, detail=True)
@@ -528,7 +551,12 @@ def _box_lamps(
     red, emission = (_RED_LIT, 1.0 if braking else 0.8) if lights or braking else (_RED_DARK, 0.0)
     for side in (-1, 1):
         x = side * (half - 0.28)
-        quad = [(x - 0.2, y, z0), (x + 0.2, y, z0), (x + 0.2, y + 0.16, z0), (x - 0.2, y + 0.16, z0)]
+        quad = [
+            (x - 0.2, y, z0),
+            (x + 0.2, y, z0),
+            (x + 0.2, y + 0.16, z0),
+            (x - 0.2, y + 0.16, z0),
+        ]
         shine = _AMBER if blinker == side else red
         builder.face(quad, shine, outward=(0, 0, -1), emission=emission, group=10_000)
         if lights or braking:

@@ -15,7 +15,11 @@ _ROADS = {
     'city': ('city street', 'town street', 'urban road', 'city road', 'street in town'),
     'residential': ('residential street', 'residential road', 'street in a residential area'),
     'rural': ('country road', 'rural road', 'road in the country'),
-    'industrial': ('industrial road', 'road in an industrial area', 'street in an industrial area'),
+    'industrial': (
+        'industrial road',
+        'road in an industrial area',
+        'street in an industrial area',
+    ),
     'parking': ('car park', 'parking area', 'parking aisle'),
     'private': ('private road', 'private drive', 'narrow private lane'),
     'tunnel': ('tunnel', 'road tunnel'),

@@ -1,0 +1,204 @@
+# SPDX-FileCopyrightText: 2026 The caption_node authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the demo plays: our own rendered drive, or a bag, video or pictures of the user's."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caption_node.bag.images import COMPRESSED_TYPE
+from caption_node.bag.reader import BagReader
+from caption_node.bag.writer import BagWriter
+from caption_node.errors import CaptionError, ConfigError, FrameError
+from caption_node.image_codec import IMAGE_SUFFIXES, decode_image
+from caption_node.ros.parameters import MAX_CAMERAS, names_from_topics
+from caption_node.scenes import SceneTruth, render_drive
+from caption_node.video import VIDEO_SUFFIXES, VideoReader
+
+Note = Callable[[str], None]
+Pixels = NDArray[np.uint8]
+
+RATE_HZ = 10.0
+SIZE = (960, 540)
+PICTURE_S = 0.5
+"""How long each picture of a folder stands: they are independent of each other."""
+TOPIC = '/camera/image/compressed'
+_BAG_SUFFIXES = ('.mcap', '.db3', '.bag')
+_START_NS = 1_767_225_600 * 10**9
+_QUALITY = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """
+    A bag of camera images, and what is known of it.
+
+    :param topics: Image topics with the name of their message type.
+    :param cameras: Names of the cameras, one for every name without /compressed.
+    :param frames: Images on those topics within ``duration_s``.
+    :param rate_hz: Images per second of the busiest topic.
+    :param truth: What is true of rendered frames, by stamp; empty for anything else.
+    """
+
+    bag: Path
+    topics: dict[str, str]
+    cameras: dict[str, str]
+    frames: int
+    duration_s: float
+    rate_hz: float
+    truth: dict[int, SceneTruth] = field(default_factory=dict)
+
+
+def render_recording(out: Path, seconds: float, seed: int, note: Note) -> Recording:
+    """Render a drive into ``out/demo_drive.mcap``."""
+    bag = _fresh(out / 'demo_drive.mcap')
+    width, height = SIZE
+    total = max(1, round(seconds * RATE_HZ))
+    truth = {}
+    with BagWriter(bag) as writer:
+        for i, (pixels, true, offset_ns) in enumerate(
+            render_drive(seed, seconds, RATE_HZ, width, height)
+        ):
+            stamp_ns = _START_NS + offset_ns
+            truth[stamp_ns] = true
+            writer.write_compressed_image(TOPIC, stamp_ns, 'camera_optical', _jpeg(pixels))
+            note(f'rendering the drive: {i + 1} of {total} frames')
+    return _inspect(bag, seconds, truth)
+
+
+def open_recording(path: Path, out: Path, seconds: float, note: Note) -> Recording:
+    """
+    Open a bag, or turn a video or pictures into one.
+
+    :param seconds: Use no more than so much of it.
+    :raises CaptionError: If there is nothing that could be played.
+    """
+    if not path.exists():
+        raise ConfigError(
+            f'{path} does not exist', 'INPUT is a bag, a video or a folder of images'
+        )
+    suffix = path.suffix.lower()
+    if path.is_dir() and not (path / 'metadata.yaml').exists() and not _holds_bag(path):
+        return _pictures(path, out, seconds, note)
+    if suffix in IMAGE_SUFFIXES:
+        return _pictures(path, out, seconds, note)
+    if suffix in VIDEO_SUFFIXES:
+        return _video(path, out, seconds, note)
+    if path.is_dir() or suffix in _BAG_SUFFIXES:
+        return _inspect(path, seconds, {})
+    raise ConfigError(
+        f'{path} is no bag, video or picture by its name',
+        f'bags end in {", ".join(_BAG_SUFFIXES)}, videos in {", ".join(VIDEO_SUFFIXES)}',
+    )
+
+
+def _holds_bag(folder: Path) -> bool:
+    return any(f.suffix in _BAG_SUFFIXES for f in folder.iterdir())
+
+
+def _fresh(bag: Path) -> Path:
+    """Make room for a recording of ours."""
+    try:
+        bag.parent.mkdir(parents=True, exist_ok=True)
+        bag.unlink(missing_ok=True)
+    except OSError as err:
+        raise ConfigError(
+            f'{bag} cannot be written: {err.strerror or err}', 'give another folder with --out'
+        ) from err
+    return bag
+
+
+def _jpeg(pixels_rgb: Pixels) -> bytes:
+    import cv2
+
+    done, data = cv2.imencode('.jpg', pixels_rgb[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    if not done:
+        raise FrameError(f'cannot encode {pixels_rgb.shape} pixels as JPEG')
+    return bytes(data.tobytes())
+
+
+def _pictures(path: Path, out: Path, seconds: float, note: Note) -> Recording:
+    """Put pictures into a bag; those that cannot be decoded are named and left out."""
+    files = [path]
+    if path.is_dir():
+        files = sorted(f for f in path.rglob('*') if f.suffix.lower() in IMAGE_SUFFIXES)
+    if not files:
+        raise ConfigError(
+            f'{path} holds no pictures', f'pictures end in {", ".join(IMAGE_SUFFIXES)}'
+        )
+    most = max(1, int(seconds / PICTURE_S))
+    bag = _fresh(out / 'demo_input.mcap')
+    written = 0
+    with BagWriter(bag) as writer:
+        for file in files[:most]:
+            try:
+                pixels = decode_image(file.read_bytes(), str(file))
+            except (CaptionError, OSError) as err:
+                note(f'warning: left out: {err}\n')
+                continue
+            stamp_ns = _START_NS + round(written * PICTURE_S * 1e9)
+            writer.write_compressed_image(TOPIC, stamp_ns, 'camera_optical', _jpeg(pixels))
+            written += 1
+            note(f'reading pictures: {written} of {min(most, len(files))}')
+    if written == 0:
+        raise FrameError(f'no picture in {path} can be decoded')
+    return _inspect(bag, seconds, {})
+
+
+def _video(path: Path, out: Path, seconds: float, note: Note) -> Recording:
+    """Put the beginning of a video into a bag."""
+    bag = _fresh(out / 'demo_input.mcap')
+    written = 0
+    with BagWriter(bag) as writer, VideoReader(path) as video:
+        for frame in video.frames(1 / RATE_HZ):
+            if frame.stamp_ns > seconds * 1e9:
+                break
+            stamp_ns = _START_NS + frame.stamp_ns
+            jpeg = _jpeg(frame.pixels_rgb)
+            writer.write_compressed_image(TOPIC, stamp_ns, 'camera_optical', jpeg)
+            written += 1
+            note(f'reading {path.name}: {written} frames')
+        for damage in video.damage:
+            note(f'warning: {damage}\n')
+    if written == 0:
+        raise FrameError(f'{path} holds no frame that can be decoded')
+    return _inspect(bag, seconds, {})
+
+
+def _inspect(bag: Path, seconds: float, truth: dict[int, SceneTruth]) -> Recording:
+    """Find the image topics of a bag, and how many images they carry in the time."""
+    with BagReader(bag) as reader:
+        topics = sorted(reader.image_topics(), key=lambda t: -t.count)
+        bases = list(dict.fromkeys(_base(t.name) for t in topics))[:MAX_CAMERAS]
+        # One of a pair of raw and compressed images is enough; compressed ones are smaller.
+        chosen = {}
+        for base in bases:
+            same = [t for t in topics if _base(t.name) == base]
+            best = max(same, key=lambda t: (t.type == COMPRESSED_TYPE, t.count))
+            chosen[best.name] = best.type
+        end_ns = reader.start_ns + round(seconds * 1e9)
+        counts = dict.fromkeys(chosen, 0)
+        for image in reader.images(list(chosen)):
+            if image.log_time_ns > end_ns:
+                break
+            counts[image.camera] += 1
+        duration_s = min(seconds, max(reader.duration_s, 1e-3))
+    frames = sum(counts.values())
+    if frames == 0:
+        raise ConfigError(f'{bag} holds no images in its first {seconds:g} s')
+    cameras = dict(zip(chosen, names_from_topics(bases), strict=True))
+    rate_hz = max(counts.values()) / max(duration_s, 0.1)
+    return Recording(bag, chosen, cameras, frames, duration_s, rate_hz, truth)
+
+
+def _base(topic: str) -> str:
+    """Topic without what tells that it is compressed."""
+    return topic.removesuffix('/compressed')
+
+
+def base_topics(recording: Recording) -> list[str]:
+    """Topics as the node wants them named: without /compressed."""
+    return [_base(name) for name in recording.topics]
