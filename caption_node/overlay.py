@@ -1,8 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""
-Draws a description onto its picture: boxes, the sentence, and the facts, for people to look at.
-"""
+"""Draws a description onto its picture: boxes, the sentence and the facts, for people."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -3,5 +3,6 @@
 """
 ``make demo``: a drive goes through DDS into the node, and its descriptions come back.
 
-    render or read -> bag -> `caption replay` -> DDS -> `caption_node` -> DDS -> terminal, mcap, mp4
+    render or read -> bag -> `caption replay` -> DDS -> `caption_node` -> DDS -> terminal,
+    mcap, mp4
 """

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from heapq import merge
 from pathlib import Path
 
-from caption_node.bag.reader import BagReader
+from caption_node.bag.reader import BagReader, Message
 from caption_node.bag.writer import BagWriter
 from caption_node.demo.source import Recording
 from caption_node.errors import ConfigError, FrameError
@@ -33,12 +33,12 @@ def write_bag(recording: Recording, heard: Sequence[Heard], path: Path, note: No
     with BagReader(recording.bag) as reader, BagWriter(path) as writer:
         topics = {t.name: t for t in reader.topics}
         end_ns = reader.start_ns + round(recording.duration_s * 1e9)
-        images = (
+        images: Iterator[tuple[int, int, Message | Heard]] = (
             (m.log_time_ns, 0, m)
             for m in reader.messages(list(recording.topics))
             if m.log_time_ns <= end_ns
         )
-        for _, _, item in merge(images, _timed(recording, heard), key=lambda entry: entry[:2]):
+        for _, _, item in merge(images, _timed(heard), key=lambda entry: entry[:2]):
             if isinstance(item, Heard):
                 age_ns = _age_ns(item)
                 log_time_ns = item.description.stamp_ns + age_ns
@@ -49,10 +49,10 @@ def write_bag(recording: Recording, heard: Sequence[Heard], path: Path, note: No
                 writer.copy(item, topics[item.topic])
 
 
-def _timed(recording: Recording, heard: Sequence[Heard]) -> Iterator[tuple[int, int, Heard]]:
+def _timed(heard: Sequence[Heard]) -> Iterator[tuple[int, int, Message | Heard]]:
     """Descriptions by the log time that they get, in order."""
-    timed = [(h.description.stamp_ns + _age_ns(h), 1, h) for h in heard]
-    yield from sorted(timed, key=lambda entry: entry[0])
+    for item in sorted(heard, key=lambda h: h.description.stamp_ns + _age_ns(h)):
+        yield item.description.stamp_ns + _age_ns(item), 1, item
 
 
 def _age_ns(heard: Heard) -> int:

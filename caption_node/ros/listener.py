@@ -1,8 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""Hears images and descriptions as any other node would, and measures their age by its own clock."""
+"""Hears images and descriptions as any node would, and measures ages by its own clock."""
 
 from collections.abc import Mapping
+import contextlib
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 import struct
@@ -108,10 +109,8 @@ class Listener:
         self.close()
 
     def _spin(self) -> None:
-        try:
+        with contextlib.suppress(ExternalShutdownException):
             self._executor.spin()
-        except ExternalShutdownException:
-            pass
 
     def _receive_image(self, data: bytes) -> None:
         # CDR: four bytes of encapsulation, then header.stamp as int32 seconds, uint32 nanoseconds.

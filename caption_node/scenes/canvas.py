@@ -1,8 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""
-The picture while it is painted: faces with light and haze, who covers whom, and glow.
-"""
+"""The picture while it is painted: faces with light and haze, who covers whom, and glow."""
 
 from dataclasses import dataclass
 import math
@@ -11,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from caption_node.scenes.camera import Camera, Floats, NEAR_M, clip_near
+from caption_node.scenes.camera import NEAR_M, Camera, Floats, clip_near
 from caption_node.scenes.illumination import Illumination
 from caption_node.scenes.mesh import Mesh, rotation
 

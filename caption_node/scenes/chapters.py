@@ -1,19 +1,17 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""
-The chapters of a drive: where and when each one plays, and what our vehicle does in it.
-"""
+"""The chapters of a drive: where and when each one plays, and what our vehicle does in it."""
 
 from dataclasses import dataclass, replace
 import math
 
 import numpy as np
 
+from caption_node.scenes.bodies import dimensions
 from caption_node.scenes.camera import Camera
 from caption_node.scenes.placing import furnish
 from caption_node.scenes.sampling import sample_environment, sample_road
 from caption_node.scenes.traffic import make_person, make_vehicle, populate
-from caption_node.scenes.vehicles import dimensions
 from caption_node.scenes.world import (
     REACH_M,
     Environment,

@@ -1,8 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""
-A continuous drive: chapters one after another, every actor moving smoothly within each.
-"""
+"""A continuous drive: chapters one after another, every actor moving smoothly within each."""
 
 from collections.abc import Iterator
 from dataclasses import replace

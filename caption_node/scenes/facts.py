@@ -1,8 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""
-The facts that a sentence can be made of, each in several wordings.
-"""
+"""The facts that a sentence can be made of, each in several wordings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -193,20 +191,12 @@ def _people(fields: Fields, things: Sequence[Thing], rng: Rng) -> Fact | None:
     count = _number(fields, 'people')
     if count == 0:
         return None
-    on_road = bool(fields['people_on_road'])
+    if fields['people_on_road']:
+        return _people_on_road(fields, things, count, rng)
     noun = 'pedestrian' if count == 1 or rng.random() < 0.6 else 'person'
     who = counted(count, noun, rng)
     one = count == 1
     verb = 'is' if one else 'are'
-    if on_road:
-        some = who if one else pick(rng, ('pedestrians', 'people on foot'))
-        place = pick(rng, ('on the road ahead', 'on the roadway ahead of us'))
-        if fields['crosswalk'] and rng.random() < 0.5:
-            place = 'on the roadway near the crossing'
-        return Fact(
-            7.0, f'{some} {verb} {place}', f'{some} {place}', 'Watching for pedestrians' if not one else '',
-            f'we see {some} {place}', one,
-        )  # fmt: skip
     walkers = [t for t in things if t.class_name == 'person' and t.kind != 'rider']
     same = len({t.position for t in walkers}) == 1 and len(walkers) >= count
     place = _group(walkers)
@@ -218,6 +208,19 @@ def _people(fields: Fields, things: Sequence[Thing], rng: Rng) -> Fact | None:
     return Fact(5.5, f'{who} {verb} {where}', f'{who} {where}', singular=one)
 
 
+def _people_on_road(fields: Fields, things: Sequence[Thing], count: int, rng: Rng) -> Fact:
+    """Somebody on the carriageway; several only if several are known to be there."""
+    known = [t for t in things if t.class_name == 'person' and (t.role == 'road' or t.in_lane)]
+    several = min(count, len([t for t in known if t.kind != 'rider'])) > 1
+    some = pick(rng, ('pedestrians', 'people on foot')) if several else 'a pedestrian'
+    place = pick(rng, ('on the road ahead', 'on the roadway ahead of us'))
+    if fields['crosswalk'] and rng.random() < 0.5:
+        place = 'on the roadway near the crossing'
+    verb = 'are' if several else 'is'
+    noun = f'{some} {place}'
+    return Fact(7.0, f'{some} {verb} {place}', noun, '', f'we see {noun}', not several)
+
+
 def _cyclists(fields: Fields, things: Sequence[Thing], rng: Rng) -> Fact | None:
     """Riders of bicycles and motorcycles that are not the vehicle in front."""
     count = _number(fields, 'cyclists')
@@ -227,9 +230,9 @@ def _cyclists(fields: Fields, things: Sequence[Thing], rng: Rng) -> Fact | None:
         return None
     machines = [t for t in things if t.class_name in ('bicycle', 'motorcycle') and not t.in_lane]
     kinds = {t.class_name for t in machines}
-    noun = {('bicycle',): 'cyclist', ('motorcycle',): 'motorcyclist'}.get(tuple(kinds), 'rider')
-    if noun == 'rider':
-        noun = 'cyclist' if count == 1 and 'bicycle' in kinds else 'two-wheeler rider'
+    noun = 'two-wheeler rider'
+    if len(kinds) == 1:
+        noun = 'cyclist' if kinds == {'bicycle'} else 'motorcyclist'
     who = counted(count, noun, rng)
     same = len({t.position for t in machines}) == 1 and len(machines) == count
     where = side(machines[0].position, rng) if same else 'nearby'

@@ -48,7 +48,7 @@ def paint_ground(
     first = max(0, int(np.ceil(camera.horizon_px + 0.6)))
     if first >= camera.height:
         return
-    rows = np.arange(first, camera.height) + 0.5
+    rows = np.arange(first, camera.height, dtype=np.float64) + 0.5
     ahead = camera.ground_distance(rows)
     shown = ahead < 2000.0
     rows, ahead, first = rows[shown], ahead[shown], first + int((~shown).sum())

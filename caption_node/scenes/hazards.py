@@ -1,8 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""
-What a driver should mind most right now, from fields and objects alone.
-"""
+"""What a driver should mind most right now, from fields and objects alone."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol

@@ -1,8 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""
-How much light falls where: sky, sun, street lamps, our own headlights, and what the air takes away.
-"""
+"""How much light falls where: sky, sun, lamps, our headlights, and what the air takes away."""
 
 from dataclasses import dataclass
 import math

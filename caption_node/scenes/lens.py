@@ -1,8 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""
-Weather between us and the scene, and what a real lens and sensor add.
-"""
+"""Weather between us and the scene, and what a real lens and sensor add."""
 
 from functools import lru_cache
 

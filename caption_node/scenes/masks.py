@@ -1,16 +1,14 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""
-What lies flat on the ground: broken lines, crossings and stop lines as one mask, shadows as another.
-"""
+"""What lies flat on the ground: broken lines and crossings as one mask, shadows as another."""
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from caption_node.scenes.bodies import dimensions
 from caption_node.scenes.camera import Camera, Floats, clip_near
 from caption_node.scenes.illumination import Illumination
-from caption_node.scenes.vehicles import dimensions
 from caption_node.scenes.world import Road, Scene
 
 Mask = NDArray[np.uint8]

@@ -1,8 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""
-Meshes of flat faces: building them, and placing them in the world.
-"""
+"""Meshes of flat faces: building them, and placing them in the world."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

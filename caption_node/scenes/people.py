@@ -1,10 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""
-Pedestrians, and riders with their bicycles and motorcycles, as rounded limbs around joints.
-"""
+"""Pedestrians, and riders with their bicycles and motorcycles, as rounded limbs around joints."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 import math
 
 import numpy as np
@@ -104,7 +103,7 @@ def _ring(z: float, radius: float, thick: float, colour: Rgb) -> list[Limb]:
     """Wheel in the plane of travel."""
     angles = np.linspace(0, 2 * math.pi, 15)
     points = [(0.0, radius + radius * math.sin(a), z + radius * math.cos(a)) for a in angles]
-    return [(p, q, thick, thick, colour) for p, q in zip(points[:-1], points[1:], strict=True)]
+    return [(p, q, thick, thick, colour) for p, q in pairwise(points)]
 
 
 def _bicycle(vehicle: Vehicle) -> list[Limb]:

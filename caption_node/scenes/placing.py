@@ -1,8 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""
-What lines a road of each kind: houses, trees, hedges, walls, rails, lamps, works.
-"""
+"""What lines a road of each kind: houses, trees, hedges, walls, rails, lamps, works."""
 
 from collections.abc import Callable
 

@@ -1,14 +1,13 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""
-From a scene to a picture and the truth about it: the one place where the order of painting stands.
-"""
+"""From a scene to a picture: the one place where the order of painting stands."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from caption_node.scenes.bodies import shapes_of
 from caption_node.scenes.canvas import Canvas
 from caption_node.scenes.ground import paint_ground
 from caption_node.scenes.illumination import Illumination
@@ -19,7 +18,7 @@ from caption_node.scenes.scenery import draw_block, draw_tree, draw_tunnel
 from caption_node.scenes.sky import paint_sky
 from caption_node.scenes.street import draw_prop_mesh, draw_signal, light_of_lamp
 from caption_node.scenes.truth import Sighting
-from caption_node.scenes.vehicles import shapes_of, vehicle_mesh
+from caption_node.scenes.vehicles import vehicle_mesh
 from caption_node.scenes.world import Person, Prop, Scene, Signal, Vehicle
 
 Bytes = NDArray[np.uint8]

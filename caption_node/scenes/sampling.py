@@ -1,8 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""
-A random driving scene from a seed: road, light, weather, traffic and people that go together.
-"""
+"""A random driving scene from a seed: road, light, weather and traffic that go together."""
 
 from dataclasses import replace
 import math

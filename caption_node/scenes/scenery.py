@@ -1,9 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""
-Scenery beside the road: buildings, trees, hedges, walls, rails, and the tube of a tunnel.
-"""
+"""Scenery beside the road: buildings, trees, hedges, walls, rails, and the tube of a tunnel."""
 
+from itertools import pairwise
 import math
 
 import cv2
@@ -65,8 +64,8 @@ def draw_tree(canvas: Canvas, scene: Scene, position: Floats, prop: Prop) -> Non
     ink = cv2.add(ink, (float(haze[0]), float(haze[1]), float(haze[2]), 0.0))
     alpha = part[..., 3].astype(np.float32) * np.float32(1 / 255)
     canvas.blend(alpha, np.asarray(ink, np.uint8), x0, y0)
-    crown = np.array([(left + width * 0.2, top + height * 0.1), (left + width * 0.8, top + height * 0.1),
-                      (left + width * 0.8, top + height * 0.55), (left + width * 0.2, top + height * 0.55)])  # fmt: skip
+    crown = np.array(((0.2, 0.1), (0.8, 0.1), (0.8, 0.55), (0.2, 0.55))) * (width, height)
+    crown += (left, top)
     canvas.cover(crown, 0)
 
 
@@ -166,7 +165,9 @@ def _wall(
         ink = cv2.blendLinear(rgb, ink, shine * np.float32(0.85 * clear), 1 - shine)
     haze = light.air * (1 - clear)
     ink = cv2.add(ink, (float(haze[0]), float(haze[1]), float(haze[2]), 0.0))
-    canvas.blend(mask.astype(np.float32) / 255, np.asarray(ink, np.uint8), int(x0), int(y0))
+    canvas.blend(
+        mask.astype(np.float32) * np.float32(1 / 255), np.asarray(ink, np.uint8), int(x0), int(y0)
+    )
 
 
 def _strips(canvas: Canvas, quad: Floats, lit: Floats, prop: Prop) -> None:
@@ -219,18 +220,16 @@ def draw_tunnel(canvas: Canvas, scene: Scene) -> None:
     left, right, height = road.left - 0.8, road.right + 0.8, 5.6
     light = canvas.light
     edges = np.concatenate([np.geomspace(260.0, 8.0, 34), [5.0, 3.0, 1.2]])
-    for i, (far, near) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for far, near in pairwise(edges.tolist()):
         s = np.array((near, far, far, near))
         brightness = 0.9 + 0.14 * math.sin((far + road.scroll_m) * 0.35)
         tiles = np.array((176.0, 170.0, 156.0)) * brightness
-        for d, band in ((left, 0), (right, 0)):
+        for d in (left, right):
             for y0, y1, tone in ((0.0, 0.9, 0.55), (0.9, 3.2, 1.05), (3.2, height, 0.7)):
                 quad = road.to_world(s, np.full(4, d), np.array((y0, y0, y1, y1)))
                 canvas.polygon(quad, tiles * tone * light.ambient * 1.7)
-            del band
         roof = road.to_world(s, np.array((left, left, right, right)), height)
         canvas.polygon(roof, np.array((96.0, 92.0, 86.0)) * brightness * light.ambient * 1.3)
-        del i
     lamps = np.arange(6 - road.scroll_m % 9, 200, 9)[::-1]
     for s0 in lamps[lamps > 1.5]:
         for share in (0.3, 0.7):

@@ -1,8 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""
-The sky: gradient, clouds, sun, stars, and the hills at its foot.
-"""
+"""The sky: gradient, clouds, sun, stars, and the hills at its foot."""
 
 import cv2
 import numpy as np

@@ -1,8 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""
-Traffic lights, stop signs, works barriers and cones, lamps and sign boards.
-"""
+"""Traffic lights, stop signs, works barriers and cones, lamps and sign boards."""
 
 from functools import lru_cache
 import math
@@ -181,8 +179,13 @@ def _object(kind: str, size: tuple[float, float, float], style: int) -> Mesh:
     else:
         builder.box((-width / 2, 0, -length / 2), (width / 2, height, length / 2), 1.0)
         if kind == 'post':
-            band = (width / 2 + 0.002, height)
-            quad = [(-band[0], height * 0.72, -length / 2 - 0.01), (band[0], height * 0.72, -length / 2 - 0.01),
-                    (band[0], height * 0.88, -length / 2 - 0.01), (-band[0], height * 0.88, -length / 2 - 0.01)]  # fmt: skip
+            half, front = width / 2 + 0.002, -length / 2 - 0.01
+            low, high = height * 0.72, height * 0.88
+            quad = [
+                (-half, low, front),
+                (half, low, front),
+                (half, high, front),
+                (-half, high, front),
+            ]
             builder.face(quad, (28.0, 28.0, 30.0), outward=(0, 0, -1), detail=True)
     return builder.build()

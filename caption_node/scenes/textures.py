@@ -1,8 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""
-Tileable noise and small painted pictures that surfaces are made of.
-"""
+"""Tileable noise and small painted pictures that surfaces are made of."""
 
 from functools import lru_cache
 

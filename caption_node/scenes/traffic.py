@@ -1,14 +1,13 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""
-Who is on the road: traffic in its lanes, parked vehicles, people, cyclists and traffic lights.
-"""
+"""Who is on the road: traffic, parked vehicles, people, cyclists and traffic lights."""
 
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
-from caption_node.scenes.vehicles import dimensions
+from caption_node.scenes.bodies import dimensions
 from caption_node.scenes.world import Person, Prop, Rgb, Scene, Signal, Vehicle
 
 Rng = np.random.Generator
@@ -77,7 +76,7 @@ def make_person(rng: Rng, s: float, d: float, yaw: float, standing: bool = False
     )
 
 
-def _rgb(values: np.ndarray) -> Rgb:  # type: ignore[type-arg]
+def _rgb(values: NDArray[np.float64]) -> Rgb:
     return float(values[0]), float(values[1]), float(values[2])
 
 

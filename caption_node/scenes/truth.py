@@ -14,9 +14,9 @@ import math
 import numpy as np
 
 from caption_node.description import MAX_COUNT, Value
+from caption_node.scenes.bodies import dimensions
 from caption_node.scenes.hazards import hazard_of
 from caption_node.scenes.sentences import sentence
-from caption_node.scenes.vehicles import dimensions
 from caption_node.scenes.world import Person, Prop, Scene, Signal, Vehicle
 
 NEAR_M = 15.0
@@ -54,7 +54,7 @@ class TruthObject:
     One object in view, in the schema's words.
 
     :param class_name: A class of the schema; vans are cars there, ``kind`` keeps the difference.
-    :param kind: person, rider, car, van, truck, bus, motorcycle, bicycle, traffic light or stop sign.
+    :param kind: As ``class_name``, but van and rider are told apart.
     :param distance_m: Distance along the road to its nearest point.
     :param role: same, oncoming, parked or crossing for vehicles; empty otherwise.
     :param visible: Share that can be seen, 0..1.
@@ -116,7 +116,7 @@ def _object(scene: Scene, seen: Sighting) -> TruthObject | None:
         return None
     length = _length(actor)
     distance = max(0.0, actor.s - length / 2)
-    if actor.s > fog_reach or distance <= 0.0 and actor.s + length / 2 < 1.0:
+    if actor.s > fog_reach or (distance <= 0.0 and actor.s + length / 2 < 1.0):
         return None
     road = scene.road
     offset = actor.d - road.ego_d

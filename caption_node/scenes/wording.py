@@ -1,8 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""
-Words for numbers, sides and places.
-"""
+"""Words for numbers, sides and places."""
 
 from collections.abc import Mapping, Sequence
 
