@@ -5,6 +5,8 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 import os
+import sys
+from threading import Event, Thread
 
 import rclpy
 from rclpy.impl.implementation_singleton import rclpy_implementation
@@ -15,6 +17,10 @@ from caption_node.errors import ConfigError
 RCLError = rclpy_implementation.RCLError
 MAX_DOMAIN_ID = 232
 """Above it the UDP ports of DDS would be over 65535, and Fast DDS ends the process."""
+
+
+LEAVE_LIMIT_S = 1.0
+"""Nodes have to leave within 2 s of a signal."""
 
 
 def init_ros(arguments: Sequence[str]) -> None:
@@ -32,6 +38,33 @@ def init_ros(arguments: Sequence[str]) -> None:
         )
     with _malformed_arguments():
         rclpy.init(args=list(arguments))
+
+
+@contextmanager
+def leaving_on_time(limit_s: float = LEAVE_LIMIT_S) -> Iterator[None]:
+    """
+    End the process if it is interrupted inside the block and has not left the block soon after.
+
+    Loading a model or building an engine is one long call into a library; no signal interrupts it.
+    Nothing is written meanwhile that could be left half done.
+
+    :param limit_s: How long the block may go on after the interruption, seconds.
+    """
+    left = Event()
+
+    def watch() -> None:
+        while rclpy.ok():
+            if left.wait(0.1):
+                return
+        if not left.wait(limit_s):
+            sys.stderr.flush()
+            os._exit(0)
+
+    Thread(target=watch, name='leave-on-time', daemon=True).start()
+    try:
+        yield
+    finally:
+        left.set()
 
 
 def without_ros_arguments(arguments: Sequence[str]) -> list[str]:

@@ -27,7 +27,7 @@ from caption_node.description import SceneDescription
 from caption_node.errors import CaptionError, ConfigError
 from caption_node.mailbox import Mailbox
 from caption_node.pipeline import CaptionPipeline
-from caption_node.ros.context import RCLError, init_ros, without_ros_arguments
+from caption_node.ros.context import RCLError, init_ros, leaving_on_time, without_ros_arguments
 from caption_node.ros.conversions import caption_to_message, description_to_message
 from caption_node.ros.declaration import declare_parameters, unknown_overrides
 from caption_node.ros.diagnostics import Statistics, make_array, make_node_status
@@ -84,7 +84,7 @@ class CaptionNode(LifecycleNode):  # type: ignore[misc]
         :returns: Whether the node is active now; if not, the reason was logged.
         """
         for step in (self.trigger_configure, self.trigger_activate):
-            if step() != TransitionCallbackReturn.SUCCESS:
+            if step() != TransitionCallbackReturn.SUCCESS or not self.context.ok():
                 return False
         return True
 
@@ -143,7 +143,7 @@ class CaptionNode(LifecycleNode):  # type: ignore[misc]
     def _build(self) -> None:
         values = self._values('inactive')
         names = list(cameras(values, self.resolve_topic_name))
-        # Topics first: loading takes seconds, and whoever looks for them meanwhile should see them.
+        # Topics first: loading takes seconds, and others may look for them meanwhile.
         self._outputs = {name: self._create_outputs('~') for name in names[:1]}
         if len(names) > 1:
             shared = self._outputs[names[0]]
@@ -340,12 +340,13 @@ def _run(line: list[str]) -> int:
     try:
         init_ros(line)
         node = CaptionNode()
-        if node.get_parameter('autostart').value and not node.start():
-            # Whoever starts it without a lifecycle manager has nobody who would try again.
-            return 1 if rclpy.ok() else 0
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        executor.spin()
+        with leaving_on_time():
+            if node.get_parameter('autostart').value and not node.start():
+                # Whoever starts it without a lifecycle manager has nobody who would try again.
+                return 1 if rclpy.ok() else 0
+            executor = SingleThreadedExecutor()
+            executor.add_node(node)
+            executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except RCLError as err:

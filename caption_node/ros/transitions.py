@@ -43,17 +43,12 @@ def transition(otherwise: str) -> Callable[[Transition[Node]], Transition[Node]]
             begin_s = perf_counter()
             try:
                 result = method(node, state)
-            except CaptionError as err:
-                node.note_state(otherwise, f'{name} failed: {err}')
-                node.get_logger().error(f'{name} failed: {err}')
-                if err.hint:
-                    node.get_logger().error(f'hint: {err.hint}')
-                return TransitionCallbackReturn.FAILURE
             except Exception as err:
-                node.note_state('unconfigured', f'{name} failed: {err!r}')
-                node.get_logger().error(f'{name} failed:\n{traceback.format_exc()}')
-                return TransitionCallbackReturn.ERROR
-            if result == TransitionCallbackReturn.SUCCESS:
+                if not node.context.ok():
+                    # Interrupted: whatever broke on the way out is no news, and no log takes it.
+                    return TransitionCallbackReturn.FAILURE
+                return _report(node, name, otherwise, err)
+            if result == TransitionCallbackReturn.SUCCESS and node.context.ok():
                 node.note_state(_LEADS_TO[name])
                 node.get_logger().info(
                     f'{name}: {_LEADS_TO[name]} after {(perf_counter() - begin_s) * 1e3:.0f} ms'
@@ -63,3 +58,16 @@ def transition(otherwise: str) -> Callable[[Transition[Node]], Transition[Node]]
         return wrapped
 
     return decorate
+
+
+def _report(node: Any, name: str, otherwise: str, err: Exception) -> TransitionCallbackReturn:
+    if isinstance(err, CaptionError):
+        node.note_state(otherwise, f'{name} failed: {err}')
+        node.get_logger().error(f'{name} failed: {err}')
+        if err.hint:
+            node.get_logger().error(f'hint: {err.hint}')
+        return TransitionCallbackReturn.FAILURE
+    node.note_state('unconfigured', f'{name} failed: {err!r}')
+    trace = ''.join(traceback.format_exception(err))
+    node.get_logger().error(f'{name} failed:\n{trace}')
+    return TransitionCallbackReturn.ERROR

@@ -78,6 +78,24 @@ def test_a_signal_ends_the_busy_node_within_two_seconds(
     assert 'Traceback' not in node.output
 
 
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_node_while_it_loads_the_model(
+    start: Start, listener: Listener, number: int
+) -> None:
+    node = start(*node_line())
+    # Its topics are there before the model is.
+    assert listener.wait(lambda: listener.node.count_publishers('/caption_node/description'))
+    assert 'active after' not in node.output
+
+    begin_s = monotonic()
+    node.signal(number)
+    status = node.wait(10)
+
+    assert monotonic() - begin_s < 2
+    assert status == 0
+    assert 'Traceback' not in node.output
+
+
 @pytest.mark.parametrize(
     ('arguments', 'says'),
     [
