@@ -19,7 +19,7 @@ from caption_node.commands.lines import OutputClosedError
 from caption_node.errors import CaptionError
 from caption_node.ros.replay import add_replay_arguments
 
-_DURATION = re.compile(r'(?P<number>\d+(\.\d*)?|\.\d+) ?(?P<unit>ms|s|min|)')
+_DURATION = re.compile(r'(?P<number>[0-9]+(\.[0-9]*)?|\.[0-9]+) ?(?P<unit>ms|s|min|)')
 _UNIT_S = {'ms': 1e-3, 's': 1.0, 'min': 60.0, '': 1.0}
 INTERRUPTED = 130
 PIPE_CLOSED = 141

@@ -52,7 +52,7 @@ class BagWriter:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.is_folder = self.path.suffix != '.mcap'
-        self.partial = self.path.with_name(f'{self.path.stem}.partial.mcap')
+        self.partial = partial_path(self.path)
         self.message_count = 0
         if self.path.exists():
             raise BagError(f'{self.path} exists already', 'remove it, or give another name')
@@ -289,6 +289,11 @@ class BagWriter:
             'custom_data': None,
             'ros_distro': 'jazzy',
         }
+
+
+def partial_path(path: Path) -> Path:
+    """Return the name that a recording has while it is written."""
+    return path.with_name(f'{path.stem}.partial.mcap')
 
 
 def _read_yaml(text: str) -> Any:

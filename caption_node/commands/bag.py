@@ -10,7 +10,7 @@ import sys
 
 from caption_node.bag.captioning import describe_bag, write_descriptions
 from caption_node.bag.reader import BagReader, Topic
-from caption_node.bag.writer import BagWriter
+from caption_node.bag.writer import BagWriter, partial_path
 from caption_node.commands.lines import print_line
 from caption_node.commands.overlays import open_overlays
 from caption_node.commands.progress import Progress

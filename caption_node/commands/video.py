@@ -4,6 +4,7 @@
 
 import argparse
 from pathlib import Path
+import sys
 
 from caption_node.batching import describe_all
 from caption_node.commands.lines import print_line
@@ -55,5 +56,6 @@ def run(options: argparse.Namespace) -> int:
                 model=pipeline.model,
             )
             print_line(lost.to_json())
+            print(f'error: {error}', file=sys.stderr)
             progress.failed += 1
     return 1 if progress.failed else 0
