@@ -43,9 +43,8 @@ def run(options: argparse.Namespace) -> int:
             damage = _describe(options, reader, topics, prints, stack)
         except KeyboardInterrupt:
             if options.output:
-                print(
-                    'caption: interrupted; what was written is kept as .partial', file=sys.stderr
-                )
+                kept = partial_path(Path(options.output))
+                print(f'caption: interrupted; what was written is in {kept}', file=sys.stderr)
             raise
     return 1 if damage else 0
 
