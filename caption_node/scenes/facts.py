@@ -300,7 +300,7 @@ def _oncoming(fields: Fields, things: Sequence[Thing], rng: Rng) -> Fact | None:
         a = f'an oncoming {kind}'
         return Fact(2.9, f'{a} is {where}', f'{a} {where}')
     noun = pick(
-        rng, ('oncoming traffic', 'traffic coming the other way', 'oncoming traffic opposite')
+        rng, ('oncoming traffic', 'traffic coming the other way', 'traffic coming towards us')
     )
     clause = pick(rng, ('oncoming traffic approaches', 'there is oncoming traffic'))
     return Fact(2.7, clause, noun)

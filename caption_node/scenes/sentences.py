@@ -19,7 +19,8 @@ Rng = np.random.Generator
 
 MIN_WORDS = 8
 MAX_WORDS = 28
-_TRIES = 12
+# Most facts at first; if that gets too long or too short again and again, fewer.
+_CAPS = (*(99,) * 8, *(3,) * 4, *(2,) * 8, *(1,) * 8)
 
 
 def sentence(fields: Mapping[str, object], objects: Sequence[object], rng: Rng) -> str:
@@ -33,8 +34,8 @@ def sentence(fields: Mapping[str, object], objects: Sequence[object], rng: Rng) 
     """
     things = things_of(objects)
     best = ''
-    for _ in range(_TRIES):
-        text = _compose(fields, things, rng)
+    for cap in _CAPS:
+        text = _compose(fields, things, rng, cap)
         count = len(text.split())
         if MIN_WORDS <= count <= MAX_WORDS:
             return text
@@ -43,13 +44,16 @@ def sentence(fields: Mapping[str, object], objects: Sequence[object], rng: Rng) 
     return best
 
 
-def _compose(fields: Mapping[str, object], things: Sequence[Thing], rng: Rng) -> str:
-    """Try one way to say it."""
+def _compose(
+    fields: Mapping[str, object], things: Sequence[Thing], rng: Rng, cap: int
+) -> str:
+    """Try one way to say it, with no more than ``cap`` facts."""
     facts = collect(fields, things, rng)
     facts.sort(key=lambda f: -f.weight)
     kept = facts[: int(rng.choice((2, 3, 4), p=(0.25, 0.5, 0.25)))]
     # What must not go unsaid stays, however long the sentence gets.
     kept += [f for f in facts[len(kept) :] if f.weight >= 5.0]
+    kept = kept[:cap]
     place = setting(fields, rng)
     style = rng.random()
     opener = next((f for f in kept if f.opener), None)

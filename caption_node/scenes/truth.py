@@ -92,7 +92,10 @@ def truth_of(scene: Scene, sightings: Sequence[Sighting], rng: np.random.Generat
 
     :param rng: Chooses the words of the caption.
     """
-    objects = [o for o in (_object(scene, s) for s in sightings) if o is not None]
+    found = [(s, _object(scene, s)) for s in sightings]
+    machines = {id(s.actor) for s, o in found if o is not None and not s.rider}
+    # A rider whose machine is hidden could not be told from a pedestrian.
+    objects = [o for s, o in found if o is not None and id(s.actor) in machines]
     objects.sort(key=lambda o: o.distance_m)
     fields = _fields(scene, objects)
     hazard = hazard_of(fields, objects)
