@@ -5,8 +5,9 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 import os
+import signal
 import sys
-from threading import Event, Thread
+from threading import Event, Thread, current_thread, main_thread
 
 import rclpy
 from rclpy.impl.implementation_singleton import rclpy_implementation
@@ -25,7 +26,7 @@ LEAVE_LIMIT_S = 1.0
 
 def init_ros(arguments: Sequence[str]) -> None:
     """
-    Initialise rclpy.
+    Initialise rclpy; from here on SIGINT shuts ROS down as SIGTERM does, and raises nothing.
 
     :param arguments: Command line, ``--ros-args`` included.
     :raises ConfigError: If the ROS arguments or the domain id are malformed.
@@ -36,6 +37,9 @@ def init_ros(arguments: Sequence[str]) -> None:
             f'ROS_DOMAIN_ID is {domain!r}, allowed is 0 to {MAX_DOMAIN_ID}',
             'export ROS_DOMAIN_ID=0, or whatever your other nodes use',
         )
+    if current_thread() is main_thread():
+        # A KeyboardInterrupt comes up anywhere, in destructors too, where it only makes noise.
+        signal.signal(signal.SIGINT, lambda number, frame: None)
     with _malformed_arguments():
         rclpy.init(args=list(arguments))
 

@@ -148,6 +148,7 @@ class CaptionNode(LifecycleNode):  # type: ignore[misc]
         if len(names) > 1:
             shared = self._outputs[names[0]]
             self._outputs = {name: shared + self._create_outputs(f'~/{name}') for name in names}
+        self.get_logger().info(f'loading the model {values["model"] or "that is shipped"}')
         try:
             self._pipeline = CaptionPipeline.open(
                 values['model'] or None, values['backend'], values['threads']
@@ -186,7 +187,7 @@ class CaptionNode(LifecycleNode):  # type: ignore[misc]
         self._statistics = Statistics(topics)
         self._mailbox = Mailbox(list(topics))
         self._worker = FrameWorker(
-            self._pipeline, self._mailbox, self._publish, self._is_wanted, self.get_logger()
+            self._pipeline, self._mailbox, self._publish, self._is_wanted, self
         )
         self._worker.start()
         self._active = True

@@ -7,7 +7,7 @@ import threading
 from time import perf_counter
 import traceback
 
-from rclpy.impl.rcutils_logger import RcutilsLogger
+from rclpy.node import Node
 
 from caption_node.description import SceneDescription
 from caption_node.errors import CaptionError
@@ -28,6 +28,7 @@ class FrameWorker:
     :param publish: Called in the worker's thread with a description, its image message, and how
         long the image lay in the mailbox, milliseconds.
     :param wanted: Whether anybody wants descriptions now.
+    :param node: Whose log and context it uses.
     """
 
     def __init__(
@@ -36,13 +37,14 @@ class FrameWorker:
         mailbox: Mailbox[Message],
         publish: Publish,
         wanted: Callable[[], bool],
-        logger: RcutilsLogger,
+        node: Node,
     ) -> None:
         self._pipeline = pipeline
         self._mailbox = mailbox
         self._publish = publish
         self._wanted = wanted
-        self._logger = logger
+        self._logger = node.get_logger()
+        self._context = node.context
         self._thread = threading.Thread(target=self._run, name='caption-worker', daemon=True)
 
     def start(self) -> None:
@@ -70,7 +72,7 @@ class FrameWorker:
                 self._describe(parcels, taken_s)
             except Exception:
                 # Publishing fails when the context goes down; anything else is our own fault.
-                if not self._mailbox.closed:
+                if self._context.ok() and not self._mailbox.closed:
                     self._logger.error(
                         f'the frame worker failed, and goes on:\n{traceback.format_exc()}',
                         throttle_duration_sec=5.0,
