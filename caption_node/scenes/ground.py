@@ -240,9 +240,12 @@ def _light(canvas: Canvas, scene: Scene, ahead: Floats, shadow: NDArray[np.uint8
     light = canvas.light
     direct = light.sun * max(0.0, float(light.to_sun[1]))
     share = (255 - shadow).astype(np.float32) * np.float32(1 / 255)
-    # Even a diffuse sky is partly hidden under a vehicle.
-    slopes, bases = direct + 0.65 * light.ambient, 0.35 * light.ambient
-    channels = [share * np.float32(a) + np.float32(b) for a, b in zip(slopes, bases, strict=True)]
+    # Under a vehicle, where the mask is darkest, the diffuse sky is hidden too.
+    open_sky = np.clip(share * np.float32(4.0), 0.0, 1.0) * np.float32(0.6) + np.float32(0.4)
+    channels = [
+        share * np.float32(a) + open_sky * np.float32(b)
+        for a, b in zip(direct, light.ambient, strict=True)
+    ]
     if light.headlights > 0:
         camera = scene.camera
         z = ahead[::2]

@@ -13,8 +13,8 @@ from caption_node.scenes.world import Environment
 Floats = NDArray[np.float64]
 
 _AMBIENT = {
-    ('day', 'clear'): (0.50, 0.55, 0.63),
-    ('day', 'other'): (0.74, 0.76, 0.80),
+    ('day', 'clear'): (0.56, 0.60, 0.67),
+    ('day', 'other'): (0.82, 0.84, 0.87),
     ('dusk', 'clear'): (0.30, 0.29, 0.36),
     ('dusk', 'other'): (0.26, 0.28, 0.34),
     ('night', 'clear'): (0.045, 0.05, 0.07),
@@ -35,6 +35,7 @@ class Illumination:
     :param sky: (3,) colour that glossy surfaces mirror, 0..255.
     :param air: (3,) colour that distance turns everything into, 0..255.
     :param headlights: Strength of our own headlights.
+    :param bloom: How strongly lamps shine into the lens.
     """
 
     ambient: Floats
@@ -44,6 +45,7 @@ class Illumination:
     air: Floats
     haze_per_m: float
     headlights: float
+    bloom: float = 1.0
 
     @classmethod
     def of(cls, environment: Environment, tunnel: bool = False) -> 'Illumination':
@@ -77,8 +79,8 @@ class Illumination:
             np.minimum(sky * environment.exposure, 255.0),
             np.minimum(air * environment.exposure, 255.0),
             0.002 if tunnel else environment.haze_per_m,
-            (0.75 if environment.headlights else 0.0)
-            * (0.35 if environment.time == 'day' else 1.0),
+            _headlights(environment),
+            1.0 if environment.time == 'day' else min(2.2, max(1.0, environment.exposure)),
         )
 
     def headlamp_at(self, points: Floats) -> Floats:
@@ -109,6 +111,14 @@ class Illumination:
         """Mix colours (N, 3) with the air in front of them."""
         clear = np.exp(-self.haze_per_m * np.maximum(depth_m, 0.0))[..., None]
         return np.asarray(np.minimum(colours * clear + self.air * (1.0 - clear), 255.0))
+
+
+def _headlights(environment: Environment) -> float:
+    """Strength of our own headlights in the exposed picture."""
+    if not environment.headlights:
+        return 0.0
+    strength = 0.26 if environment.time == 'day' else 0.8
+    return strength * min(1.9, max(1.0, environment.exposure))
 
 
 def _sky_and_air(environment: Environment, tunnel: bool) -> tuple[Floats, Floats]:

@@ -76,6 +76,8 @@ def expose(image: Bytes, scene: Scene, rng: np.random.Generator) -> Bytes:
         out = np.asarray(cv2.GaussianBlur(out, (0, 0), scene.blur_px), np.uint8)
     dark = _vignette(width, height, round(scene.vignette, 1))
     out = cv2.multiply(out, dark, scale=1 / 255)
+    if scene.tint != (1.0, 1.0, 1.0):
+        out = cv2.multiply(out, (*scene.tint, 0.0))
     grain = _grain(round(scene.grain * 2) / 2, width, height)
     y, x = (int(v) for v in rng.integers(0, _SLACK, 2))
     part = grain[y : y + height, x : x + width]

@@ -49,7 +49,8 @@ def sample_scene(rng: np.random.Generator, width: int, height: int, **overrides:
         environment,
         road,
         texture_seed=int(rng.integers(1000)),
-        grain=float(rng.uniform(0.5, 4.0)) * (1.6 if environment.time == 'night' else 1.0),
+        grain=float(rng.uniform(0.5, 4.0)) * (2.0 if environment.time == 'night' else 1.0),
+        tint=_sample_tint(rng),
         blur_px=float(rng.uniform(0.0, 0.9)) * height / 720,
         vignette=float(rng.uniform(0.0, 0.45)),
         bonnet=bool(rng.random() < 0.12),
@@ -94,6 +95,8 @@ def sample_environment(
         weather, surface = 'unknown', 'dry'
     built_up = kind in ('city', 'residential', 'industrial', 'parking')
     haze = {'fog': rng.uniform(0.012, 0.04), 'rain': 0.004, 'snow': 0.008}.get(weather, 0.0012)
+    # Cameras in cars expose long at night: real pictures of lit streets are far from black.
+    brightest = {'day': 1.35, 'dusk': 1.7, 'night': 3.2 if built_up else 2.0}[time]
     low = time == 'dusk' or rng.random() < 0.25
     return Environment(
         time=time,
@@ -104,9 +107,15 @@ def sample_environment(
         haze_per_m=float(haze),
         cloud=float(rng.uniform(0.0, 0.5) if weather == 'clear' else rng.uniform(0.5, 1.0)),
         headlights=time != 'day' or kind == 'tunnel' or weather in ('rain', 'fog', 'snow'),
-        exposure=float(rng.uniform(0.75, 1.25)),
+        exposure=float(rng.uniform(0.8, brightest)),
         lamps=time != 'day' and (built_up or rng.random() < 0.2),
     )
+
+
+def _sample_tint(rng: np.random.Generator) -> tuple[float, float, float]:
+    """Draw the colour cast of a white balance that is a little off."""
+    warm, green = rng.normal(0.0, 0.05), rng.normal(0.0, 0.025)
+    return float(1 + warm), float(1 + green), float(1 - warm)
 
 
 def sample_camera(rng: np.random.Generator, width: int, height: int) -> Camera:

@@ -43,7 +43,7 @@ def signal_head(state: str) -> Mesh:
             core = tuple(min(255.0, c * 0.5 + 128) for c in colour)
             rgb = (core[0], core[1], core[2])
             builder.disc(centre, 0.06, 2, (0, 0, -1), rgb, emission=1.0, detail=True)
-            builder.lamp((0.0, y, -0.1), (0, 0, -1), _LENS[name], 0.5)
+            builder.lamp((0.0, y, -0.1), (0, 0, -1), _LENS[name], 0.9)
     return builder.build()
 
 

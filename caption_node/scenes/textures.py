@@ -74,8 +74,8 @@ def tree_picture(style: int, bare: bool) -> Rgba:
         bright = 128 + 46 * (0.45 - (y / height)) * 2 + rng.normal(0, 13) + (80 - x) * 0.12
         cv2.circle(shade, (int(x), int(y)), int(r), float(bright), -1)
         cv2.circle(alpha, (int(x), int(y)), int(r), 1.0, -1)
-    leaves = noise(901 + style, 1.6)[:height, :width]
-    alpha = alpha * np.where((leaves > 1.15) & (shade > 70) & ~np.bool_(bare), 0.15, 1.0)
+    leaves = noise(901 + style, 1.0)[:height, :width]
+    alpha = alpha * np.where((leaves > 1.7) & (shade > 70) & ~np.bool_(bare), 0.15, 1.0)
     shade = shade + np.where(shade > 70, leaves * 16, 0.0)
     alpha = cv2.GaussianBlur(alpha.astype(np.float32), (0, 0), 0.8)
     rgba = np.stack([shade, shade, shade, alpha * 255], -1)
@@ -147,9 +147,10 @@ def facade(style: int, lit: bool, tall: bool) -> Rgba:
 
 @lru_cache(maxsize=64)
 def facade_tone(style: int, tall: bool) -> tuple[float, float, float]:
-    """Mean colour of a facade, for its sides without windows."""
-    mean = facade(style, False, tall)[..., :3].mean(axis=(0, 1))
-    return float(mean[0]), float(mean[1]), float(mean[2])
+    """Colour of a facade's plaster, for its sides without windows."""
+    base = _WALLS[style % len(_WALLS)]
+    tone = 0.92 if tall else 1.0
+    return base[0] * tone, base[1] * tone, base[2] * tone
 
 
 _WALLS = (

@@ -244,6 +244,7 @@ class Scene:
     Everything that one picture shows.
 
     :param zebra_s: Distance of the near edge of a marked crossing.
+    :param tint: Colour cast of the camera, a factor for red, green and blue.
     :param grain: Standard deviation of the sensor noise, 0..255.
     :param reach_m: How far ahead the road is furnished; a drive needs more than it sees at once.
     """
@@ -262,6 +263,7 @@ class Scene:
     grain: float = 3.0
     blur_px: float = 0.0
     vignette: float = 0.2
+    tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
     bonnet: bool = False
     reach_m: float = 165.0
 
