@@ -27,7 +27,6 @@ class TrainConfig:
     :param variants: Augmented variants of every frame.
     :param renders: Rendered scenes that train beside the frames.
     :param render_share: Share of renders in a batch.
-    :param grammar_share: Share of sentences that the grammar writes instead of the annotator.
     :param min_count: Words said fewer times in the training sentences are unknown.
     :param steps: Optimiser steps.
     """
@@ -43,7 +42,6 @@ class TrainConfig:
     variants: int = 8
     renders: int = 0
     render_share: float = 0.25
-    grammar_share: float = 0.25
     min_count: int = 2
     steps: int = 6000
     batch: int = 32
