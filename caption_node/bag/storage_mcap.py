@@ -180,9 +180,10 @@ class McapStorage:
 
     def _load(self, block: _Block, define: bool = False) -> list[McapMessage]:
         """Read the messages of a block; what is damaged is noted once, by place."""
-        self._file.seek(block.offset)
-        data = self._file.read(block.length)
         try:
+            self._file.seek(block.offset)
+            # A garbled length must not make us ask for more memory than there is file.
+            data = self._file.read(min(block.length, max(self._size - block.offset, 0)))
             if data[:1] == bytes([Opcode.MESSAGE]):
                 body = ReadDataStream(BytesIO(data[_RECORD_HEAD_BYTES:]))
                 return [McapMessage.read(body, len(data) - _RECORD_HEAD_BYTES)]

@@ -174,6 +174,8 @@ class BagWriter:
             # The disk is full: readers can still walk through the records that are there.
             with suppress(OSError):
                 self._file.close()
+        if not self.message_count:
+            self.partial.unlink(missing_ok=True)
 
     def __enter__(self) -> 'BagWriter':
         return self

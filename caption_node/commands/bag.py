@@ -59,13 +59,14 @@ def _describe(
     """Return whether anything went wrong."""
     from caption_node.pipeline import CaptionPipeline
 
+    # Outputs first: a name that is taken is found out before the model loads.
+    writer = stack.enter_context(BagWriter(options.output)) if options.output else None
     pipeline = CaptionPipeline.open(options.model, options.backend, options.threads)
     stack.enter_context(pipeline)
     names = [t.name for t in topics]
     batch = min(options.batch, pipeline.bundle.max_batch)
     described = describe_bag(reader, pipeline, batch, names, options.every)
-    if options.output:
-        writer = stack.enter_context(BagWriter(options.output))
+    if writer is not None:
         original = stack.enter_context(BagReader(options.bag)) if options.merge else None
         described = write_descriptions(described, writer, original)
     rate_hz = _rate_hz(reader, topics)

@@ -195,7 +195,7 @@ def test_full_disk_is_an_error_and_leaves_no_final_file(tmp_path: Path) -> None:
 
 
 def test_interrupt_keeps_what_was_written_beside_the_final_name(tmp_path: Path) -> None:
-    bag = write_rosbag2(tmp_path / 'drive', StoragePlugin.MCAP, CompressionMode.STORAGE, 400)
+    bag = write_rosbag2(tmp_path / 'drive', StoragePlugin.MCAP, CompressionMode.STORAGE, 120)
     out = tmp_path / 'out.mcap'
     process = start('bag', bag, '-o', out, '--jsonl', '--batch', '1', '--merge')
     assert process.stdout is not None
