@@ -190,7 +190,7 @@ def _inspect(bag: Path, seconds: float, truth: dict[int, SceneTruth]) -> Recordi
     if frames == 0:
         raise ConfigError(f'{bag} holds no images in its first {seconds:g} s')
     cameras = dict(zip(chosen, names_from_topics(bases), strict=True))
-    rate_hz = max(counts.values()) / max(duration_s, 0.1)
+    rate_hz = max(1, max(counts.values()) - 1) / max(duration_s, 0.1)
     return Recording(bag, chosen, cameras, frames, duration_s, rate_hz, truth)
 
 

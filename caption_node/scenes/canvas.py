@@ -203,7 +203,9 @@ class Canvas:
         eye = np.array((0.0, self.camera.height_m, 0.0)) - point
         eye /= np.linalg.norm(eye)
         facing = 1.0 if outward is None else max(0.0, float(eye @ outward)) ** 2
-        strength = self.light.bloom * power * facing * math.exp(-self.light.haze_per_m * depth * 0.6)
+        strength = (
+            self.light.bloom * power * facing * math.exp(-self.light.haze_per_m * depth * 0.6)
+        )
         spread = 1.0 + 6.0 * self.light.haze_per_m**0.5
         radius = self.camera.focal_px * 0.12 / depth + 0.0028 * self.camera.width
         self._pending.append(

@@ -100,7 +100,7 @@ def draw_block(canvas: Canvas, scene: Scene, prop: Prop) -> None:
     share = (near - (prop.s - length / 2)) / length
     facing = -1.0 if prop.d > road.ego_d else 1.0
     if share <= 0.0:
-        _wall(canvas, scene, prop, end, (0.0, 0.0, -1.0), (0.0, 1.0), plain=True)
+        _wall(canvas, scene, prop, end, (0.0, 0.0, -1.0), (0.0, 1.0), plain=prop.style % 3 == 0)
     _wall(canvas, scene, prop, side, (facing, 0.0, 0.0), (share, 1.0), plain=False)
     if prop.kind == 'house':
         _roof(canvas, prop, road.to_world(

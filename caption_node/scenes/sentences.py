@@ -44,9 +44,7 @@ def sentence(fields: Mapping[str, object], objects: Sequence[object], rng: Rng) 
     return best
 
 
-def _compose(
-    fields: Mapping[str, object], things: Sequence[Thing], rng: Rng, cap: int
-) -> str:
+def _compose(fields: Mapping[str, object], things: Sequence[Thing], rng: Rng, cap: int) -> str:
     """Try one way to say it, with no more than ``cap`` facts."""
     facts = collect(fields, things, rng)
     facts.sort(key=lambda f: -f.weight)
