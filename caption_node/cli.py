@@ -12,10 +12,9 @@ from collections.abc import Sequence
 import importlib
 import math
 import re
-import sys
 
 from caption_node import __version__
-from caption_node.commands.lines import OutputClosedError
+from caption_node.commands.lines import OutputClosedError, say
 from caption_node.errors import CaptionError
 from caption_node.ros.replay import add_replay_arguments
 
@@ -47,9 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def print_error(err: CaptionError) -> None:
     """Say on standard error what is wrong, and what to do about it."""
-    print(f'error: {err}', file=sys.stderr)
+    say(f'error: {err}')
     if err.hint:
-        print(f'hint: {err.hint}', file=sys.stderr)
+        say(f'hint: {err.hint}')
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -19,6 +19,7 @@ from caption_node.image_codec import decode_image
 RAW_TYPE = 'sensor_msgs/msg/Image'
 COMPRESSED_TYPE = 'sensor_msgs/msg/CompressedImage'
 IMAGE_TYPES = (RAW_TYPE, COMPRESSED_TYPE)
+_STAMP_END_NS = 2**31 * 1_000_000_000
 
 
 @cache
@@ -91,7 +92,9 @@ def read_image_message(message: Message, file: str) -> RecordedImage:
         error = FrameError(
             f'{message.topic}: the message at {time_ns} ns is not a {message.type} ({err})'
         )
-        return RecordedImage(time_ns, '', message.topic, time_ns, error, file)
+        # A garbled message may carry a time that no header can hold.
+        stamp_ns = time_ns if time_ns < _STAMP_END_NS else 0
+        return RecordedImage(stamp_ns, '', message.topic, time_ns, error, file)
     stamp = image.header.stamp
     return RecordedImage(
         int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec),

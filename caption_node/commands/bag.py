@@ -6,12 +6,11 @@ import argparse
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-import sys
 
 from caption_node.bag.captioning import describe_bag, write_descriptions
 from caption_node.bag.reader import BagReader, Topic
 from caption_node.bag.writer import BagWriter, partial_path
-from caption_node.commands.lines import print_line
+from caption_node.commands.lines import print_line, say
 from caption_node.commands.overlays import open_overlays
 from caption_node.commands.progress import Progress
 from caption_node.description import ModelInfo, SceneDescription
@@ -44,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             if options.output:
                 kept = partial_path(Path(options.output))
-                print(f'caption: interrupted; what was written is in {kept}', file=sys.stderr)
+                say(f'caption: interrupted; what was written is in {kept}')
             raise
     return 1 if damage else 0
 
@@ -112,6 +111,6 @@ def _print_fault(bag: str, error: BagError, model: ModelInfo) -> None:
 def _report(damage: Sequence[BagError]) -> None:
     """Name on standard error what could not be read."""
     for error in damage[:_MOST_FAULTS_SHOWN]:
-        print(f'error: {error}', file=sys.stderr)
+        say(f'error: {error}')
     if len(damage) > _MOST_FAULTS_SHOWN:
-        print(f'error: and {len(damage) - _MOST_FAULTS_SHOWN} more', file=sys.stderr)
+        say(f'error: and {len(damage) - _MOST_FAULTS_SHOWN} more')

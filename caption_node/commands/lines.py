@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""JSON lines on standard output, whole and at once, whatever becomes of the reader."""
+"""What the command prints: JSON lines, whole and at once, and remarks for people beside them."""
 
 import json
 import os
@@ -44,6 +44,13 @@ def print_text(text: str) -> None:
     except OSError as err:
         _drop_output()
         raise ConfigError(f'standard output cannot be written: {err.strerror or err}') from err
+
+
+def say(text: str) -> None:
+    """Print a remark for people on standard error, if there is one."""
+    # Without standard error, print() would turn to standard output and spoil the JSON.
+    if sys.stderr is not None:
+        print(text, file=sys.stderr, flush=True)
 
 
 def _drop_output() -> None:

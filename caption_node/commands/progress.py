@@ -7,6 +7,8 @@ from time import monotonic
 from types import TracebackType
 from typing import Any
 
+from caption_node.commands.lines import say
+
 LINE_PERIOD_S = 5.0
 
 
@@ -41,7 +43,7 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
         if not self._is_quiet and self.done:
-            self._print(self._state())
+            say(self._state())
 
     def advance(self, is_error: bool) -> None:
         """Count one frame."""
@@ -51,7 +53,7 @@ class Progress:
             self._bar.update(self._task, advance=1, rate=f'{self._rate():.1f}/s')
         elif not self._is_quiet and monotonic() - self._shown_s >= LINE_PERIOD_S:
             self._shown_s = monotonic()
-            self._print(self._state())
+            say(self._state())
 
     def _rate(self) -> float:
         return self.done / max(monotonic() - self._begun_s, 1e-6)
@@ -59,11 +61,7 @@ class Progress:
     def _state(self) -> str:
         of = f' of {self.total}' if self.total > self.done else ''
         failed = f', {self.failed} failed' if self.failed else ''
-        return f'{self.done}{of} frames{failed}, {self._rate():.1f} frames/s'
-
-    def _print(self, text: str) -> None:
-        if sys.stderr is not None:
-            print(f'caption: {text}', file=sys.stderr, flush=True)
+        return f'caption: {self.done}{of} frames{failed}, {self._rate():.1f} frames/s'
 
     def _start_bar(self) -> None:
         try:

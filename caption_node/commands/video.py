@@ -4,10 +4,9 @@
 
 import argparse
 from pathlib import Path
-import sys
 
 from caption_node.batching import describe_all
-from caption_node.commands.lines import print_line
+from caption_node.commands.lines import print_line, say
 from caption_node.commands.overlays import open_overlays
 from caption_node.commands.progress import Progress
 from caption_node.description import SceneDescription
@@ -56,6 +55,6 @@ def run(options: argparse.Namespace) -> int:
                 model=pipeline.model,
             )
             print_line(lost.to_json())
-            print(f'error: {error}', file=sys.stderr)
+            say(f'error: {error}')
             progress.failed += 1
     return 1 if progress.failed else 0

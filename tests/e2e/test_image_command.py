@@ -11,7 +11,7 @@ import cv2
 import pytest
 
 from tests.drawn import draw_street, huge_jpeg, huge_png, jpeg, png, write_video
-from tests.e2e.command import DEADLINE_S, caption, lines, start
+from tests.e2e.command import DEADLINE_S, caption, command, lines, start
 from tests.schema import check_line
 
 
@@ -242,7 +242,7 @@ def test_output_is_flushed_line_by_line(many: Path) -> None:
 
 def test_closed_standard_output_is_an_error(pictures: Path) -> None:
     done = subprocess.run(
-        ['bash', '-c', 'exec "$@" >&-', 'bash', *_image(pictures)],
+        ['bash', '-c', 'exec "$@" >&-', 'bash', *command(['image', pictures])],
         capture_output=True,
         text=True,
         timeout=DEADLINE_S,
@@ -252,7 +252,14 @@ def test_closed_standard_output_is_an_error(pictures: Path) -> None:
     assert 'error: standard output is closed' in done.stderr
 
 
-def _image(folder: Path) -> list[str]:
-    from tests.e2e.command import command
-
-    return command(['image', folder])
+def test_closed_standard_error_does_not_spoil_the_lines(pictures: Path) -> None:
+    (pictures / 'bad.jpg').write_bytes(b'')
+    done = subprocess.run(
+        ['bash', '-c', 'exec "$@" 2>&-', 'bash', *command(['image', pictures])],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert len(lines(done.stdout)) == 4

@@ -43,25 +43,28 @@ def test_image_loads_neither_torch_nor_ros_nor_bags(tmp_path: object) -> None:
     assert not modules & {*HEAVY, 'rosbags', 'mcap', 'rich'}
 
 
+ONLY_NUMPY = """
+import sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        top = name.partition('.')[0]
+        if top not in sys.stdlib_module_names and top not in ('numpy', 'caption_node'):
+            raise ImportError(f'{name} is not NumPy')
+        return None
+
+sys.meta_path.insert(0, Refuse())
+import caption_node
+print(caption_node.__version__)
+"""
+
+
 def test_package_itself_needs_numpy_alone() -> None:
     done = subprocess.run(
-        [
-            sys.executable,
-            '-c',
-            'import sys, caption_node; print(*{m.split(".")[0] for m in sys.modules})',
-        ],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=ROOT,
-        check=True,
+        [sys.executable, '-c', ONLY_NUMPY], capture_output=True, text=True, cwd=ROOT, check=False
     )
-    found = set(done.stdout.split())
-    assert 'numpy' in found
-    foreign = {
-        m for m in found if m in {*HEAVY, 'cv2', 'onnxruntime', 'rosbags', 'mcap', 'rich', 'yaml'}
-    }
-    assert not foreign
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith('0.')
 
 
 @pytest.mark.parametrize(

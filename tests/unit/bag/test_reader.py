@@ -14,7 +14,7 @@ from rosbags.rosbag2 import CompressionMode, StoragePlugin
 
 from caption_node.bag.layout import read_layout
 from caption_node.bag.reader import BagReader
-from caption_node.errors import BagError
+from caption_node.errors import BagError, FrameError
 from tests.drawn import draw_street
 from tests.recordings import (
     CAMERA,
@@ -288,3 +288,19 @@ def test_undecodable_image_is_damage_and_the_next_one_comes(tmp_path: Path) -> N
     with BagReader(bag) as reader:
         assert [f.stamp_ns for f in reader.frames()] == [stamp_ns(0), stamp_ns(2)]
         assert 'is not a sensor_msgs/msg/Image' in str(reader.damage[0])
+
+
+def test_garbled_message_with_an_impossible_time_becomes_an_error(tmp_path: Path) -> None:
+    path = tmp_path / 'a.mcap'
+    with path.open('wb') as file:
+        writer = McapWriter(file)
+        writer.start(profile='ros2')
+        schema = writer.register_schema(TOPICS[CAMERA], 'ros2msg', b'')
+        channel = writer.register_channel(CAMERA, 'cdr', schema)
+        writer.add_message(channel, 2**64 - 1, b'garbage', 0)
+        writer.finish()
+    with BagReader(path) as reader:
+        (image,) = reader.images()
+        assert image.stamp_ns == 0
+        with pytest.raises(FrameError, match='is not a sensor_msgs/msg/Image'):
+            image.decode()
