@@ -144,7 +144,7 @@ def _environment(rng: Rng, plan: Plan) -> Environment:
     built_up = plan.road in ('city', 'residential')
     return replace(
         environment,
-        exposure=1.05,
+        exposure={'day': 1.1, 'dusk': 1.25, 'night': 1.7}[plan.time],
         sun_height=0.7 if plan.time == 'day' else 0.2,
         lamps=plan.time != 'day' and built_up,
         surface='wet' if plan.weather == 'rain' else 'dry',

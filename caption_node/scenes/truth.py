@@ -121,6 +121,8 @@ def _object(scene: Scene, seen: Sighting) -> TruthObject | None:
     distance = max(0.0, actor.s - length / 2)
     if actor.s > fog_reach or (distance <= 0.0 and actor.s + length / 2 < 1.0):
         return None
+    if actor.s > _sight_in_the_dark_m(scene, actor):
+        return None
     road = scene.road
     offset = actor.d - road.ego_d
     half = road.lane_m / 2
@@ -136,6 +138,15 @@ def _object(scene: Scene, seen: Sighting) -> TruthObject | None:
         class_name, seen.box, position, range_of(distance), in_lane, kind, distance, role,
         seen.visible * seen.inside,
     )  # fmt: skip
+
+
+def _sight_in_the_dark_m(scene: Scene, actor: Vehicle | Person | Signal | Prop) -> float:
+    """How far an actor without lamps of its own can be made out at night."""
+    environment = scene.environment
+    shines = isinstance(actor, Signal) or (isinstance(actor, Vehicle) and actor.role != 'parked')
+    if environment.time != 'night' or scene.road.kind == 'tunnel' or shines:
+        return math.inf
+    return (55.0 if environment.lamps else 32.0) * math.sqrt(environment.exposure)
 
 
 def _length(actor: Vehicle | Person | Signal | Prop) -> float:
