@@ -5,6 +5,7 @@
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from rosbags.interfaces import Connection
 from rosbags.rosbag1 import Reader, ReaderError
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
@@ -38,13 +39,8 @@ class Ros1Storage:
         self.end_ns = self._reader.end_time - 1 if has_messages else 0
         # ROS 2 definitions drop the field `seq` of ROS 1; the bag's own ones fill the gaps.
         self._types = get_typestore(Stores.ROS2_JAZZY)
-        for connection in self._reader.connections:
-            if connection.msgtype not in self._types.fielddefs:
-                found = get_types_from_msg(connection.msgdef.data, connection.msgtype)
-                self._types.register(
-                    {k: v for k, v in found.items() if k not in self._types.fielddefs}
-                )
-        self.topics = [self._describe(name) for name in sorted(self._reader.topics)]
+        known = {c.topic for c in self._reader.connections if self._learn(c)}
+        self.topics = [self._describe(name) for name in sorted(known)]
 
     def messages(self, topics: Collection[str], start_ns: int) -> Iterator[Message]:
         """See :meth:`caption_node.bag.storage.Storage.messages`."""
@@ -72,6 +68,27 @@ class Ros1Storage:
     def close(self) -> None:
         """Close the file."""
         self._reader.close()
+
+    def _learn(self, connection: Connection) -> bool:
+        """Take over the definition of a type; False if it cannot be read."""
+        kind = connection.msgtype
+        if kind in self._types.fielddefs:
+            return True
+        try:
+            found = get_types_from_msg(connection.msgdef.data, kind)
+            new = {k: v for k, v in found.items() if k not in self._types.fielddefs}
+            self._types.register(new)
+            self._types.generate_msgdef(kind, ros_version=2)
+        except Exception as err:  # rosbags raises whatever the text leads it to
+            reason = str(err).splitlines()[0]
+            self.damage.append(
+                BagError(
+                    f'{self.path}: the definition of {kind!r} cannot be read ({reason}); '
+                    f'the messages on {connection.topic} are lost'
+                )
+            )
+            return False
+        return True
 
     def _describe(self, name: str) -> Topic:
         info = self._reader.topics[name]

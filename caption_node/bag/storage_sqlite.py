@@ -134,7 +134,6 @@ class SqliteStorage:
         """Count messages by topic and find the time span; walk a damaged file row by row."""
         self._is_damaged = False
         self.start_ns = self.end_ns = 0
-        counts: dict[int, int] = {}
         query = 'SELECT topic_id, count(*), min(timestamp), max(timestamp) FROM messages'
         try:
             rows = self._database.execute(f'{query} GROUP BY topic_id').fetchall()
@@ -142,9 +141,8 @@ class SqliteStorage:
             self._is_damaged = True
             rows = []
             self._note(err, 'the end' if self._is_short() else 'a page')
-        times = [t for r in rows for t in r[2:]]
-        for number, count, _, _ in rows:
-            counts[int(number)] = int(count)
+        times = [t for r in rows for t in r[2:] if isinstance(t, int)]
+        counts = {n: count for n, count, _, _ in rows if isinstance(n, int)}
         if self._is_damaged:
             numbers = {name: i for i, (name, _) in self._names.items()}
             for _, message in self._by_row(self._names):
@@ -166,8 +164,11 @@ class SqliteStorage:
             'AND timestamp >= ? ORDER BY timestamp, id',
             (*wanted, start_ns),
         )
-        for row, number, log_time_ns, data in rows:
-            yield row, Message(*wanted[number], log_time_ns, bytes(data))
+        for row, number, time_ns, data in rows:
+            if isinstance(time_ns, int) and isinstance(data, bytes):
+                yield row, Message(*wanted[number], time_ns, data)
+            else:
+                self._note('it is no message', f'row {row}')
 
     def _by_row(self, wanted: dict[int, tuple[str, str]]) -> Iterator[tuple[int, Message]]:
         last, skip = -1, 1
@@ -179,14 +180,16 @@ class SqliteStorage:
                     'WHERE id >= ? ORDER BY id',
                     (last + skip,),
                 )
-                for row, number, log_time_ns, data in rows:
+                for row, number, time_ns, data in rows:
                     last, skip = row, 1
+                    if not isinstance(time_ns, int) or not isinstance(data, bytes):
+                        continue
                     if len(data) > self._page_bytes:
                         # A row of many pages is there, so all rows before it are whole.
                         yield from held
                         held = []
                     if number in wanted:
-                        held.append((row, Message(*wanted[number], log_time_ns, bytes(data))))
+                        held.append((row, Message(*wanted[number], time_ns, data)))
                 break
             except sqlite3.Error:
                 # The row behind the last good one lies on an unreadable page: feel for the next.
@@ -202,7 +205,7 @@ class SqliteStorage:
             pages = int.from_bytes(file.read(32)[28:], 'big')
         return self.path.stat().st_size < self._page_bytes * pages
 
-    def _note(self, err: sqlite3.Error, what: str) -> None:
+    def _note(self, err: sqlite3.Error | str, what: str) -> None:
         self.damage.append(
             BagError(f'{self.path}: {what} of the recording is missing or damaged ({err})')
         )
