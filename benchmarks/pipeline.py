@@ -48,7 +48,9 @@ def medians_ms(sides: dict[str, Callable[[], object]], repeats: int) -> dict[str
 
 def main() -> None:
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument('--model', help='model folder or name')
     parser.add_argument('--threads', type=int, default=2)
     parser.add_argument('--repeats', type=int, default=50)

@@ -27,7 +27,7 @@ MODELS_VARIABLE = 'CAPTION_MODELS'
 
 @dataclass(frozen=True, slots=True)
 class FieldSlice:
-    """Where a field's logits lie in the ``scene`` output, and the temperature that calibrates them."""
+    """Where a field's logits lie in the ``scene`` output, and what temperature calibrates them."""
 
     start: int
     width: int

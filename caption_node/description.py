@@ -246,9 +246,8 @@ def check_value(name: str, value: object) -> Value:
         raise ConfigError(f'there is no scene field {name!r}', 'fields: ' + ', '.join(FIELDS))
     if spec.kind == 'boolean' and isinstance(value, bool):
         return value
-    if spec.kind == 'count' and isinstance(value, int) and not isinstance(value, bool):
-        if 0 <= value <= MAX_COUNT:
-            return value
+    if spec.kind == 'count' and type(value) is int and 0 <= value <= MAX_COUNT:
+        return value
     if spec.kind == 'categorical' and isinstance(value, str) and value in spec.values:
         return value
     allowed = {

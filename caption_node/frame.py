@@ -3,8 +3,8 @@
 """
 One camera frame, and the way from a raw pixel encoding to RGB.
 
-Encodings are those of ``sensor_msgs/image_encodings.hpp``. 8-bit colour and grey only: depth images
-(REP 118: ``16UC1``, ``32FC1``) are refused, not guessed.
+Encodings are those of ``sensor_msgs/image_encodings.hpp``. 8-bit colour and grey only: depth
+images (REP 118: ``16UC1``, ``32FC1``) are refused, not guessed.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ _CHANNELS = {
     'bayer_gbrg8': 1,
     'bayer_grbg8': 1,
 }
-# OpenCV names a Bayer pattern by the second row's second and third pixel, ROS by the first two rows.
+# OpenCV names a Bayer pattern by the second row's second and third pixel, ROS by the first rows.
 _CV_CODES = {
     'rgba8': 'COLOR_RGBA2RGB',
     'bgra8': 'COLOR_BGRA2RGB',
@@ -77,7 +77,12 @@ class Frame:
 
     def __post_init__(self) -> None:
         pixels = self.pixels_rgb
-        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
+        if (
+            pixels.dtype != np.uint8
+            or pixels.ndim != 3
+            or pixels.shape[2] != 3
+            or pixels.size == 0
+        ):
             raise FrameShapeError(
                 f'a frame needs (H, W, 3) uint8 pixels, got {pixels.shape} {pixels.dtype}'
             )

@@ -101,6 +101,4 @@ def name_hazard(scene: Mapping[str, FieldValue], objects: Sequence[SceneObject])
 
 def _beside(class_name: str, word: str, near: Sequence[SceneObject]) -> list[tuple[bool, str]]:
     places = {'left': 'close on the left', 'right': 'close on the right', 'ahead': 'close ahead'}
-    return [
-        (True, f'{word} {places[o.position]}') for o in near if o.class_name == class_name
-    ][:1]
+    return [(True, f'{word} {places[o.position]}') for o in near if o.class_name == class_name][:1]

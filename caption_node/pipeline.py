@@ -7,6 +7,7 @@ Frames in, descriptions out: the one place where the way of a frame reads top to
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
@@ -95,12 +96,12 @@ class CaptionPipeline:
                 'inference': (ran - boxed) * 1e3,
                 'postprocess': (perf_counter() - begun) * 1e3,
             }
-            descriptions.append(SceneDescription(**said, latency_ms=latency_ms))
+            descriptions.append(replace(said, latency_ms=latency_ms))
         return descriptions
 
     def _interpret(
         self, frame: Frame, image: NDArray[np.uint8], fit: Letterbox, outputs: Outputs, i: int
-    ) -> dict[str, object]:
+    ) -> SceneDescription:
         scene = self._read_fields(outputs.scene[i])
         objects = self._read_objects(outputs, i, fit)
         caption = self.bundle.vocabulary.decode(outputs.tokens[i].tolist())
@@ -111,21 +112,21 @@ class CaptionPipeline:
         reason = reason or disagreement(caption, scene, objects)
         if not reason and confidence < self.bundle.abstain['confidence']:
             reason = 'the sentence is uncertain'
-        return {
-            'stamp_ns': frame.stamp_ns,
-            'frame_id': frame.frame_id,
-            'camera': frame.camera,
-            'file': frame.file,
-            'caption': caption,
-            'confidence': confidence,
-            'status': 'abstain' if reason else 'ok',
-            'reason': reason,
-            'scene': scene,
-            'hazard': name_hazard(scene, objects),
-            'objects': objects,
-            'model': self.model,
-            'embedding': outputs.embedding[i],
-        }
+        return SceneDescription(
+            stamp_ns=frame.stamp_ns,
+            frame_id=frame.frame_id,
+            camera=frame.camera,
+            file=frame.file,
+            caption=caption,
+            confidence=confidence,
+            status='abstain' if reason else 'ok',
+            reason=reason,
+            scene=scene,
+            hazard=name_hazard(scene, objects),
+            objects=objects,
+            model=self.model,
+            embedding=outputs.embedding[i],
+        )
 
     def _read_fields(self, logits: NDArray[np.float32]) -> dict[str, FieldValue]:
         scene = {}

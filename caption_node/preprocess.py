@@ -46,7 +46,7 @@ class Letterbox:
         shift = np.array([self.left, self.top, self.left, self.top], dtype=np.float32)
         limit = np.array([self.source_width, self.source_height] * 2, dtype=np.float32)
         mapped = (boxes - shift) / np.float32(self.scale)
-        return np.clip(mapped, 0, limit).astype(np.float32)
+        return np.asarray(np.clip(mapped, 0, limit), dtype=np.float32)
 
 
 def letterbox(

@@ -53,8 +53,9 @@ def picture_fault(image: NDArray[np.uint8], limits: Mapping[str, float]) -> str:
     Say what is wrong with a picture, or return an empty text.
 
     :param image: (H, W, 3) RGB, scaled to the model's input, without the bars.
-    :param limits: ``dark``: grey level that 99 % of pixels stay below; ``contrast``: least standard
-        deviation of grey; ``noise``: greatest change from pixel to pixel, in standard deviations.
+    :param limits: ``dark``: grey level that 99 % of pixels stay below; ``contrast``: least
+        standard deviation of grey; ``noise``: greatest change from pixel to pixel, in standard
+        deviations.
     """
     grey = image[::4, ::4].mean(axis=2)
     if float(np.percentile(grey, 99)) < limits['dark']:

@@ -63,7 +63,9 @@ class OnnxRuntimeBackend:
                 f'got {images.shape} {images.dtype}'
             )
         if not 1 <= images.shape[0] <= self._max_batch:
-            raise InferenceError(f'batch of {images.shape[0]}, the model takes 1..{self._max_batch}')
+            raise InferenceError(
+                f'batch of {images.shape[0]}, the model takes 1..{self._max_batch}'
+            )
         try:
             values = self._session.run(list(_OUTPUTS), {'image': images})
         except Exception as err:  # the runtime's errors share no public base class

@@ -18,6 +18,7 @@ from caption_node.errors import BagError
 _MAGIC = b'SQLite format 3\x00'
 _MAX_SKIP = 1 << 24
 _TAIL_BYTES = 16
+_LAST_ROW = 2**63 - 1
 
 
 class SqliteStorage:
@@ -173,7 +174,7 @@ class SqliteStorage:
     def _by_row(self, wanted: dict[int, tuple[str, str]]) -> Iterator[tuple[int, Message]]:
         last, skip = -1, 1
         held: list[tuple[int, Message]] = []
-        while skip <= _MAX_SKIP:
+        while skip <= _MAX_SKIP and last + skip <= _LAST_ROW:
             try:
                 rows = self._database.execute(
                     'SELECT id, topic_id, timestamp, data FROM messages NOT INDEXED '
@@ -181,6 +182,9 @@ class SqliteStorage:
                     (last + skip,),
                 )
                 for row, number, time_ns, data in rows:
+                    if row <= last:
+                        # Pages that point at each other would be walked for ever.
+                        raise sqlite3.DatabaseError('rows out of order')
                     last, skip = row, 1
                     if not isinstance(time_ns, int) or not isinstance(data, bytes):
                         continue

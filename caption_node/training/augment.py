@@ -19,9 +19,9 @@ from caption_node.training.labels import Label
 
 Image = NDArray[np.uint8]
 _DAYLIGHT = re.compile(
-    r'\b(sun\w*|sky|bright\w*|shade\w*|shadow\w*|overcast|cloud\w*|day\w*|backlit|glare|gloomy|grey|'
-    r'blue|pale|dusk|dawn|dim|evening|low light|light rain|fog\w*|mist\w*|haz[ey]\w*|rain\w*|snow\w*|'
-    r'clear|damp|wet|dry|autumn)\b'
+    r'\b(sun\w*|sky|bright\w*|shade\w*|shadow\w*|overcast|cloud\w*|day\w*|backlit|glare|gloomy|'
+    r'grey|blue|pale|dusk|dawn|dim|evening|low light|light rain|fog\w*|mist\w*|haz[ey]\w*|rain\w*|'
+    r'snow\w*|clear|damp|wet|dry|autumn)\b'
 )
 
 
@@ -37,7 +37,7 @@ def augment(
     Make one training variant of a frame.
 
     :param rgb: (H, W, 3) source image.
-    :param weather: Whether night and weather may be simulated; off for renders, which have their own.
+    :param weather: Whether night and weather may be simulated; renders have their own.
     :returns: the letterboxed (height, width, 3) image and its label.
     """
     image = _crop(rgb, rng)
@@ -103,7 +103,7 @@ def _camera(image: Image, rng: np.random.Generator) -> Image:
     if rng.random() < 0.35:
         quality = int(rng.integers(25, 80))
         _, data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), dtype=np.uint8)
     return image
 
 
@@ -156,7 +156,8 @@ def _lamps(image: Image, rng: np.random.Generator, horizon: float) -> NDArray[np
         x, y = int(rng.uniform(0, w)), int(rng.uniform(0.1, horizon) * h)
         colour = [1.0, rng.uniform(0.7, 1.0), rng.uniform(0.4, 0.95)]
         cv2.circle(canvas, (x, y), int(rng.integers(1, 4)), colour, -1, cv2.LINE_AA)
-    return canvas + 1.5 * cv2.GaussianBlur(canvas, (0, 0), rng.uniform(2, 8))
+    glow = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(2, 8))
+    return np.asarray(canvas + 1.5 * glow, dtype=np.float32)
 
 
 def _fog(image: Image, label: Label, rng: np.random.Generator) -> tuple[Image, Label]:
@@ -228,4 +229,4 @@ def _prefixed(
 
 
 def _to_bytes(x: NDArray[np.floating]) -> Image:
-    return (np.clip(x, 0, 1) * 255 + 0.5).astype(np.uint8)
+    return np.asarray(np.clip(x, 0, 1) * 255 + 0.5, dtype=np.uint8)

@@ -27,6 +27,8 @@ class TrainConfig:
     :param variants: Augmented variants of every frame.
     :param renders: Rendered scenes that train beside the frames.
     :param render_share: Share of renders in a batch.
+    :param grammar_until: Part of the run, 0..1, in which the grammar's sentences about renders
+        train the words; after it only annotators' sentences do, so that their tone remains.
     :param min_count: Words said fewer times in the training sentences are unknown.
     :param steps: Optimiser steps.
     """
@@ -42,6 +44,7 @@ class TrainConfig:
     variants: int = 8
     renders: int = 0
     render_share: float = 0.25
+    grammar_until: float = 0.45
     min_count: int = 2
     steps: int = 6000
     batch: int = 32

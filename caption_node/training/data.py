@@ -31,7 +31,7 @@ class Batch:
     One training batch.
 
     :param targets: (B, fields) int64.
-    :param tokens: (B, T + 1) int64 from BOS to EOS, PAD behind; all PAD where there is no sentence.
+    :param tokens: (B, T + 1) int64 from BOS to EOS, PAD behind; all PAD without a sentence.
     :param said: (B,) bool: whether there is a sentence.
     """
 
@@ -118,10 +118,19 @@ class Batches:
             tokens[: len(ids)] = torch.tensor(ids)
         return tokens
 
-    def take(self, chosen: Sequence[int], device: torch.device) -> Batch:
-        """Return the samples of these indices as one batch."""
+    def take(
+        self, chosen: Sequence[int], device: torch.device, written_only: bool = False
+    ) -> Batch:
+        """
+        Return the samples of these indices as one batch.
+
+        :param written_only: Leave out the sentences that the grammar wrote for renders.
+        """
         index = torch.as_tensor(np.array(chosen))
         tokens = self.tokens[index].to(device)
+        if written_only:
+            made = [self.cache.info[i]['source'] == RENDER_SOURCE for i in chosen]
+            tokens[torch.tensor(made, device=device)] = PAD
         return Batch(
             features=self.cache.features(list(chosen), device),
             targets=self.targets[index].to(device),

@@ -8,53 +8,56 @@ from torch import Tensor
 from caption_node.vocabulary import Vocabulary
 
 GROUPS = {
-    'people': [
-        'pedestrian',
-        'pedestrians',
-        'person',
-        'persons',
-        'man',
-        'woman',
-        'men',
-        'women',
-        'child',
-        'children',
-        'worker',
-        'workers',
-        'walker',
-        'walkers',
-        'jogger',
-        'joggers',
-        'passer-by',
-        'passers-by',
-        'someone',
-        'crowd',
-        'boy',
-        'girl',
-        'couple',
-        'pedestrians',
-    ],
-    'cyclists': [
-        'cyclist',
-        'cyclists',
-        'bicycle',
-        'bicycles',
-        'bike',
-        'bikes',
-        'motorcycle',
-        'motorcycles',
-        'motorcyclist',
-        'motorcyclists',
-        'motorbike',
-        'motorbikes',
-        'scooter',
-        'scooters',
-        'rider',
-        'riders',
-        'moped',
-        'mopeds',
-    ],
-    'signals': ['signal', 'signals', 'red-lit', 'traffic-light', 'traffic-lights'],
+    'people': frozenset(
+        [
+            'pedestrian',
+            'pedestrians',
+            'person',
+            'persons',
+            'man',
+            'woman',
+            'men',
+            'women',
+            'child',
+            'children',
+            'worker',
+            'workers',
+            'walker',
+            'walkers',
+            'jogger',
+            'joggers',
+            'passer-by',
+            'passers-by',
+            'someone',
+            'crowd',
+            'boy',
+            'girl',
+            'couple',
+        ]
+    ),
+    'cyclists': frozenset(
+        [
+            'cyclist',
+            'cyclists',
+            'bicycle',
+            'bicycles',
+            'bike',
+            'bikes',
+            'motorcycle',
+            'motorcycles',
+            'motorcyclist',
+            'motorcyclists',
+            'motorbike',
+            'motorbikes',
+            'scooter',
+            'scooters',
+            'rider',
+            'riders',
+            'moped',
+            'mopeds',
+        ]
+    ),
+    'signals': frozenset(['signal', 'signals', 'red-lit', 'traffic-light', 'traffic-lights']),
 }
 
 
@@ -64,5 +67,5 @@ def group_matrix(vocabulary: Vocabulary) -> Tensor:
 
     :returns: (G, V) float of 0 and 1.
     """
-    rows = [[float(word in set(words)) for word in vocabulary.words] for words in GROUPS.values()]
+    rows = [[float(word in words) for word in vocabulary.words] for words in GROUPS.values()]
     return torch.tensor(rows)

@@ -183,7 +183,8 @@ class Run:
             self.trained.train()
             for group in self.optimiser.param_groups:
                 group['lr'] = learning_rate(self.step, config)
-            batch = self.batches.take(chosen, device)
+            written_only = self.step >= config.grammar_until * config.steps
+            batch = self.batches.take(chosen, device, written_only)
             loss, parts = losses(self.model, self.sentences, batch, weights, config)
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()

@@ -110,9 +110,7 @@ def test_wrong_input_is_refused(backend: Backend, bad: NDArray[np.uint8]) -> Non
 
 
 @pytest.mark.parametrize('name', sorted(BACKENDS))
-def test_closed_backend_refuses(
-    bundle: Bundle, images: NDArray[np.uint8], name: str
-) -> None:
+def test_closed_backend_refuses(bundle: Bundle, images: NDArray[np.uint8], name: str) -> None:
     opened = open_backend(name, bundle)
     opened.close()
     with pytest.raises(InferenceError, match='closed'):

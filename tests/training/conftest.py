@@ -12,7 +12,21 @@ from caption_node.training.model.nanodet import NanoDet  # noqa: E402
 from caption_node.training.model.scene import SceneConfig  # noqa: E402
 from caption_node.vocabulary import SPECIAL, Vocabulary  # noqa: E402
 
-WORDS = 'a car pedestrian cyclist signal is ahead on the left right , road'.split()
+WORDS = [
+    'a',
+    'car',
+    'pedestrian',
+    'cyclist',
+    'signal',
+    'is',
+    'ahead',
+    'on',
+    'the',
+    'left',
+    'right',
+    ',',
+    'road',
+]
 
 
 @pytest.fixture(scope='session')
@@ -23,7 +37,9 @@ def vocabulary() -> Vocabulary:
 @pytest.fixture(scope='session')
 def captioner(vocabulary: Vocabulary) -> Captioner:
     torch.manual_seed(3)
-    config = SceneConfig(height=128, width_px=192, boxes=8, width=32, heads=2, feed_forward=48, tokens=12)
+    config = SceneConfig(
+        height=128, width_px=192, boxes=8, width=32, heads=2, feed_forward=48, tokens=12
+    )
     model = Captioner(config, len(vocabulary), group_matrix(vocabulary), NanoDet())
     for p in model.decoder.parameters():  # random weights of ordinary size write varied words
         torch.nn.init.normal_(p, std=0.3)

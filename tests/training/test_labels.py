@@ -83,13 +83,35 @@ def test_augmentation_repeats_itself() -> None:
     [
         '{',
         '{"split": "train"}',
-        json.dumps({'id': 'x', 'split': 'train', 'source': 's', 'file': 'f', 'labels': [{**DAY, 'time': 'noon', 'caption': 'x'}]}),
-        json.dumps({'id': 'x', 'split': 'train', 'source': 's', 'file': 'f', 'labels': [{**DAY, 'vehicles': 16, 'caption': 'x'}]}),
+        json.dumps(
+            {
+                'id': 'x',
+                'split': 'train',
+                'source': 's',
+                'file': 'f',
+                'labels': [{**DAY, 'time': 'noon', 'caption': 'x'}],
+            }
+        ),
+        json.dumps(
+            {
+                'id': 'x',
+                'split': 'train',
+                'source': 's',
+                'file': 'f',
+                'labels': [{**DAY, 'vehicles': 16, 'caption': 'x'}],
+            }
+        ),
     ],
 )
 def test_bad_label_line_is_named(tmp_path: Path, line: str) -> None:
     file = tmp_path / 'labels.jsonl'
-    good = {'id': 'x', 'split': 'train', 'source': 's', 'file': 'f', 'labels': [{**DAY, 'caption': 'x'}]}
+    good = {
+        'id': 'x',
+        'split': 'train',
+        'source': 's',
+        'file': 'f',
+        'labels': [{**DAY, 'caption': 'x'}],
+    }
     file.write_text(json.dumps(good) + '\n' + line + '\n')
     with pytest.raises(ConfigError, match='line 2'):
         read_labels(file, tmp_path, ['train'])

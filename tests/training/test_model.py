@@ -48,11 +48,15 @@ def test_missing_encoder_is_named(tmp_path: Path) -> None:
         load_nanodet(tmp_path / 'nothing.onnx')
 
 
-def head_with(boxes: list[tuple[int, int, int, float]], height: int, width: int) -> list[torch.Tensor]:
-    """Raw outputs with boxes at stride 8: (column, row, class, logit); each 4 cells to every side."""
+def head_with(
+    boxes: list[tuple[int, int, int, float]], height: int, width: int
+) -> list[torch.Tensor]:
+    """Raw outputs with boxes at stride 8: (column, row, class, logit), 4 cells to every side."""
     levels = []
     for stride in STRIDES:
-        level = torch.full((1, COCO_CLASSES + 4 * REG_BINS, height // stride, width // stride), -9.0)
+        level = torch.full(
+            (1, COCO_CLASSES + 4 * REG_BINS, height // stride, width // stride), -9.0
+        )
         levels.append(level)
     for column, row, kind, logit in boxes:
         levels[0][0, kind, row, column] = logit
@@ -85,7 +89,9 @@ def test_suppression_equals_the_sequential_algorithm() -> None:
     decoder = BoxDecoder(128, 192, boxes=32, candidates=32)
     for _ in range(20):
         low = torch.from_numpy(rng.random((1, 32, 2)).astype(np.float32)) * 100
-        corners = torch.cat([low, low + 40 + torch.from_numpy(rng.random((1, 32, 2)).astype(np.float32)) * 10], 2)
+        corners = torch.cat(
+            [low, low + 40 + torch.from_numpy(rng.random((1, 32, 2)).astype(np.float32)) * 10], 2
+        )
         classes = torch.zeros(1, 32, dtype=torch.int64)
         keep = decoder._keep(corners, classes)[0].numpy() > 0
         assert (keep == sequential(corners[0].numpy(), decoder.iou)).mean() > 0.96
@@ -162,7 +168,9 @@ def test_exported_graph_equals_the_network(
         str(tmp_path / 'model.onnx'), providers=['CPUExecutionProvider']
     )
     pixels = images(batch, captioner, seed=batch)
-    outputs = dict(zip(OUTPUT_NAMES, session.run(list(OUTPUT_NAMES), {'image': pixels.numpy()}), strict=True))
+    outputs = dict(
+        zip(OUTPUT_NAMES, session.run(list(OUTPUT_NAMES), {'image': pixels.numpy()}), strict=True)
+    )
     with torch.no_grad():
         expected = dict(zip(OUTPUT_NAMES, captioner(pixels), strict=True))
     assert (outputs['tokens'] == expected['tokens'].numpy()).all()

@@ -3,6 +3,7 @@
 """Training learns, stops, goes on where it was, and calibrates on what trained nothing."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -124,7 +125,7 @@ def test_learning_rate_warms_up_and_falls() -> None:
     rates = [learning_rate(s, config) for s in range(100)]
     assert rates[9] == pytest.approx(config.learning_rate)
     assert rates[0] == pytest.approx(config.learning_rate / 10)
-    assert all(a >= b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert all(a >= b for a, b in pairwise(rates[10:]))
     assert rates[-1] < 0.05 * config.learning_rate
 
 

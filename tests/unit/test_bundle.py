@@ -14,7 +14,8 @@ from tests.conftest import MODEL, rewrite_manifest
 
 def test_shipped_bundle_is_whole_and_at_most_25_megabytes() -> None:
     bundle = Bundle.load(MODEL)
-    assert bundle.sha256 == json.loads((MODEL / 'manifest.json').read_text())['sha256']['model.onnx']
+    manifest = json.loads((MODEL / 'manifest.json').read_text())
+    assert bundle.sha256 == manifest['sha256']['model.onnx']
     assert bundle.model_path.stat().st_size <= 25_000_000
     assert (MODEL / 'MODEL_CARD.md').is_file()
 
@@ -52,7 +53,15 @@ def test_altered_file_is_refused(model_copy: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    'text', ['', '{', '[]', '{"format_version": 99}', '{"format_version": 1}', '{"format_version": 1, "sha256": {}}']
+    'text',
+    [
+        '',
+        '{',
+        '[]',
+        '{"format_version": 99}',
+        '{"format_version": 1}',
+        '{"format_version": 1, "sha256": {}}',
+    ],
 )
 def test_garbled_manifest_is_refused(model_copy: Path, text: str) -> None:
     (model_copy / 'manifest.json').write_text(text)

@@ -11,6 +11,7 @@ from caption_node.description import FIELDS, OBJECT_CLASSES, check_value
 from caption_node.errors import ConfigError, FrameShapeError, InferenceError
 from caption_node.frame import Frame
 from caption_node.pipeline import CaptionPipeline
+from caption_node.scenes import render_scene
 from tests.conftest import MODEL, street
 
 
@@ -43,8 +44,10 @@ def test_lead_and_its_range_agree(pipeline: CaptionPipeline) -> None:
 
 
 def test_objects_lie_in_the_image_and_have_schema_names(pipeline: CaptionPipeline) -> None:
-    for said in pipeline.describe([Frame(street(1280, 720)), Frame(street(320, 240))]):
-        width, height = (1280, 720) if said is None else (1280, 720)
+    for width, height in ((1280, 720), (320, 240)):
+        rgb, _ = render_scene(5, width=width, height=height, road='city', time='day')
+        said = pipeline.describe([Frame(rgb)])[0]
+        assert said.objects
         for item in said.objects:
             assert item.class_name in OBJECT_CLASSES
             assert 0 <= item.box[0] < item.box[2] <= width
@@ -52,7 +55,8 @@ def test_objects_lie_in_the_image_and_have_schema_names(pipeline: CaptionPipelin
 
 
 def test_several_cameras_in_one_batch_equal_one_at_a_time(pipeline: CaptionPipeline) -> None:
-    frames = [Frame(street(shift=s, width=w), camera=str(s)) for s, w in [(0, 640), (90, 800), (-60, 500)]]
+    cameras = {'front': (0, 640), 'left': (90, 800), 'right': (-60, 500)}
+    frames = [Frame(street(w, shift=s), camera=name) for name, (s, w) in cameras.items()]
     together = pipeline.describe(frames)
     for frame, said in zip(frames, together, strict=True):
         alone = pipeline.describe([frame])[0]

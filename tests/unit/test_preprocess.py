@@ -9,7 +9,8 @@ from caption_node.preprocess import BORDER, letterbox
 
 
 @pytest.mark.parametrize(
-    ('height', 'width'), [(384, 640), (720, 1280), (480, 640), (1080, 1920), (287, 510), (900, 300)]
+    ('height', 'width'),
+    [(384, 640), (720, 1280), (480, 640), (1080, 1920), (287, 510), (900, 300)],
 )
 def test_letterbox_keeps_aspect_and_maps_boxes_back(height: int, width: int) -> None:
     image = np.full((height, width, 3), 200, dtype=np.uint8)

@@ -65,6 +65,7 @@ class TextDecoder(nn.Module):
 
     groups: Tensor
     special: Tensor
+    causal: Tensor
 
     def __init__(self, config: SceneConfig, words: int, groups: Tensor) -> None:
         super().__init__()
@@ -83,6 +84,9 @@ class TextDecoder(nn.Module):
         causal = torch.full((config.tokens, config.tokens), _SHUT).triu(1)
         self.register_buffer('causal', causal, persistent=False)
 
+    def _layers(self) -> list[DecoderLayer]:
+        return [layer for layer in self.layers if isinstance(layer, DecoderLayer)]
+
     def forward(self, tokens: Tensor, memory: Tensor, scene_bias: Tensor) -> Tensor:
         """
         Teacher forcing: logits of every next word.
@@ -93,7 +97,7 @@ class TextDecoder(nn.Module):
         n = int(tokens.shape[1])
         x = self.dropout(self.embedding(tokens) + self.place[:, :n])
         causal = self.causal[:n, :n]
-        for layer in self.layers:
+        for layer in self._layers():
             scene = layer.scene.keys_values(memory)
             x, _ = layer(x, None, scene, causal, scene_bias)
         return self.norm(x) @ self.embedding.weight.T + self.bias
@@ -107,15 +111,16 @@ class TextDecoder(nn.Module):
         :param evidence: (B, G) of 0 and 1: whether each group's words may be said.
         :returns: tokens (B, T) int64, PAD behind the end; their log-probabilities (B, T), 0 there.
         """
-        scenes = [layer.scene.keys_values(memory) for layer in self.layers]
+        layers = self._layers()
+        scenes = [layer.scene.keys_values(memory) for layer in layers]
         shut = self.special + self.bias + ((1 - evidence) @ self.groups) * _SHUT  # (B, V)
-        past: list[tuple[Tensor, Tensor] | None] = [None] * len(self.layers)
+        past: list[tuple[Tensor, Tensor] | None] = [None] * len(layers)
         token = torch.full_like(evidence[:, 0], BOS, dtype=torch.int64)
         alive = torch.ones_like(token)
         tokens, scores = [], []
         for t in range(self.length):
             x = self.embedding(token)[:, None] + self.place[:, t : t + 1]
-            for i, layer in enumerate(self.layers):
+            for i, layer in enumerate(layers):
                 x, past[i] = layer(x, past[i], scenes[i], None, scene_bias)
             logits = self.norm(x)[:, 0] @ self.embedding.weight.T + shut  # (B, V)
             best, token = logits.max(1)

@@ -170,6 +170,9 @@ class DetectionHead(nn.Module):
 class NanoDet(nn.Module):
     """RGB pixels 0..255 to backbone features, pyramid features and raw head outputs."""
 
+    mean_rgb: Tensor
+    scale_rgb: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.backbone = Backbone()
@@ -195,12 +198,10 @@ class NanoDet(nn.Module):
         """Yield every convolution in the order of the published ONNX file."""
         yield from (m for m in self.backbone.modules() if isinstance(m, nn.Conv2d))
         yield from (m for m in self.neck.modules() if isinstance(m, nn.Conv2d))
-        head = self.head
-        yield from (m for first in head.first for m in (first.depthwise, first.pointwise))
+        yield from (m for m in self.head.first.modules() if isinstance(m, nn.Conv2d))
         for level in reversed(range(len(STRIDES))):
-            yield head.second[level].depthwise
-            yield head.second[level].pointwise
-            yield head.predict[level]
+            for part in (self.head.second[level], self.head.predict[level]):
+                yield from (m for m in part.modules() if isinstance(m, nn.Conv2d))
 
 
 def load_nanodet(path: Path) -> NanoDet:
@@ -226,10 +227,9 @@ def load_nanodet(path: Path) -> NanoDet:
     with torch.no_grad():
         for node, conv in zip(nodes, ours, strict=True):
             weight = np.array(tensors[node.input[1]])
-            if weight.shape != tuple(conv.weight.shape):
-                raise BundleError(
-                    f'{path}: {node.input[1]} is {weight.shape}, expected {tuple(conv.weight.shape)}'
-                )
+            wanted = tuple(conv.weight.shape)
+            if weight.shape != wanted:
+                raise BundleError(f'{path}: {node.input[1]} is {weight.shape}, not {wanted}')
             conv.weight.copy_(torch.from_numpy(weight))
             assert conv.bias is not None
             conv.bias.copy_(torch.from_numpy(np.array(tensors[node.input[2]])))
