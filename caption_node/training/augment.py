@@ -144,7 +144,7 @@ def _night(image: Image, label: Label, rng: np.random.Generator) -> tuple[Image,
     x = x + _lamps(image, rng, horizon)
     noise = rng.normal(0, rng.uniform(0.004, 0.025), image.shape)
     fields = {**label.fields, 'time': 'night', 'weather': 'unknown'}
-    caption = _prefixed(label.caption, ('at night', 'in the dark', 'on a dark night'), rng)
+    caption = _with_condition(label.caption, 'at night', rng)
     return _to_bytes(x + noise), replace(label, fields=fields, caption=caption)
 
 
@@ -169,7 +169,7 @@ def _fog(image: Image, label: Label, rng: np.random.Generator) -> tuple[Image, L
     air = rng.uniform(0.5, 0.85) * (1 + rng.uniform(-0.04, 0.04, 3)).astype(np.float32)
     x = (image / np.float32(255)) * through + air * (1 - through)
     fields = {**label.fields, 'weather': 'fog'}
-    caption = _prefixed(label.caption, ('in fog', 'in thick fog', 'on a foggy day'), rng)
+    caption = _with_condition(label.caption, 'in fog', rng)
     return _to_bytes(x), replace(label, fields=fields, caption=caption)
 
 
@@ -193,7 +193,7 @@ def _rain(image: Image, label: Label, rng: np.random.Generator) -> tuple[Image, 
             cv2.line(drops, (x0, y0), (x0 + int(rng.integers(-3, 4)), y0 + length), 1.0, 1)
         x = x + rng.uniform(0.05, 0.2) * cv2.GaussianBlur(drops, (0, 0), 0.8)[..., None]
     fields = {**label.fields, 'weather': 'rain', 'surface': 'wet'}
-    caption = _prefixed(label.caption, ('in the rain', 'on a wet road', 'on a rainy day'), rng)
+    caption = _with_condition(label.caption, 'in the rain', rng)
     return _to_bytes(x), replace(label, fields=fields, caption=caption)
 
 
@@ -212,17 +212,18 @@ def _snow(image: Image, label: Label, rng: np.random.Generator) -> tuple[Image, 
     flakes = (rng.random(image.shape[:2]) < rng.uniform(0, 0.004)).astype(np.float32)
     x = x + 2.5 * cv2.GaussianBlur(flakes, (0, 0), rng.uniform(0.7, 1.6))[..., None]
     fields = {**label.fields, 'weather': 'snow', 'surface': 'snow'}
-    caption = _prefixed(label.caption, ('in the snow', 'on a snowy road'), rng)
+    caption = _with_condition(label.caption, 'in the snow', rng)
     return _to_bytes(x), replace(label, fields=fields, caption=caption)
 
 
-def _prefixed(
-    caption: str | None, phrases: tuple[str, ...], rng: np.random.Generator
-) -> str | None:
-    """Say the new condition; give the sentence up where it speaks of the old one."""
+def _with_condition(caption: str | None, phrase: str, rng: np.random.Generator) -> str | None:
+    """
+    Say the new condition; give the sentence up where it speaks of the old one.
+
+    One short wording each: an opening that many sentences share wins every greedy choice.
+    """
     if caption is None or _DAYLIGHT.search(caption.lower()):
         return None
-    phrase = phrases[int(rng.integers(len(phrases)))]
     if rng.random() < 0.6:
         return f'{phrase[0].upper()}{phrase[1:]}, {caption[0].lower()}{caption[1:]}'
     return f'{caption.rstrip(".")} {phrase}.'

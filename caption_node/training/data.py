@@ -108,6 +108,17 @@ class Batches:
             [Label(row['fields'], None).targets() for row in cache.info], dtype=torch.int64
         )
         self.tokens = torch.stack([self._encode(vocabulary, row) for row in cache.info])
+        first: dict[str, str] = {}
+        weathers = [(row['id'], row['fields']['weather']) for row in cache.info]
+        for name, weather in weathers:
+            first.setdefault(name, weather)
+        self.made = torch.tensor(
+            [
+                row['source'] == RENDER_SOURCE
+                or (weather != first[name] and row['fields']['time'] != 'night')
+                for row, (name, weather) in zip(cache.info, weathers, strict=True)
+            ]
+        )
 
     def _encode(self, vocabulary: Vocabulary, row: dict[str, Any]) -> Tensor:
         tokens = torch.full((self.length + 1,), PAD, dtype=torch.int64)
@@ -124,13 +135,13 @@ class Batches:
         """
         Return the samples of these indices as one batch.
 
-        :param written_only: Leave out the sentences that the grammar wrote for renders.
+        :param written_only: Leave out sentences that the grammar wrote for renders, and those
+            that were changed for simulated weather.
         """
         index = torch.as_tensor(np.array(chosen))
         tokens = self.tokens[index].to(device)
         if written_only:
-            made = [self.cache.info[i]['source'] == RENDER_SOURCE for i in chosen]
-            tokens[torch.tensor(made, device=device)] = PAD
+            tokens[self.made[index].to(device)] = PAD
         return Batch(
             features=self.cache.features(list(chosen), device),
             targets=self.targets[index].to(device),

@@ -1,64 +1,83 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which words need evidence before the decoder may say them."""
+"""
+Which words need evidence before the decoder may say them, and what counts as evidence.
+
+The rules act inside the graph, at every word: what neither a published box nor a field bears out
+cannot be said.
+"""
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from caption_node.vocabulary import Vocabulary
 
-GROUPS = {
-    'people': frozenset(
-        [
-            'pedestrian',
-            'pedestrians',
-            'person',
-            'persons',
-            'man',
-            'woman',
-            'men',
-            'women',
-            'child',
-            'children',
-            'worker',
-            'workers',
-            'walker',
-            'walkers',
-            'jogger',
-            'joggers',
-            'passer-by',
-            'passers-by',
-            'someone',
-            'crowd',
-            'boy',
-            'girl',
-            'couple',
-        ]
+
+@dataclass(frozen=True)
+class WordGroup:
+    """
+    Words that may be said if any of the evidence holds.
+
+    :param words: The words.
+    :param classes: Object classes of which a published box is evidence.
+    :param values: (field, value) pairs of which the field's likeliest value is evidence.
+    :param after: If given, the words need evidence only right behind this word.
+    """
+
+    words: frozenset[str]
+    classes: tuple[str, ...] = ()
+    values: tuple[tuple[str, str], ...] = ()
+    after: str = ''
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_LAMP = _words('light lights signal signals traffic lamp lamps')
+GROUPS = (
+    WordGroup(
+        _words(
+            'pedestrian pedestrians person persons man woman men women child children worker '
+            'workers walker walkers jogger joggers passer-by passers-by someone crowd boy girl '
+            'couple'
+        ),
+        classes=('person',),
     ),
-    'cyclists': frozenset(
-        [
-            'cyclist',
-            'cyclists',
-            'bicycle',
-            'bicycles',
-            'bike',
-            'bikes',
-            'motorcycle',
-            'motorcycles',
-            'motorcyclist',
-            'motorcyclists',
-            'motorbike',
-            'motorbikes',
-            'scooter',
-            'scooters',
-            'rider',
-            'riders',
-            'moped',
-            'mopeds',
-        ]
+    WordGroup(
+        _words(
+            'cyclist cyclists bicycle bicycles bike bikes motorcycle motorcycles motorcyclist '
+            'motorcyclists motorbike motorbikes scooter scooters rider riders moped mopeds'
+        ),
+        classes=('bicycle', 'motorcycle'),
     ),
-    'signals': frozenset(['signal', 'signals', 'red-lit', 'traffic-light', 'traffic-lights']),
-}
+    WordGroup(
+        _words('signal signals red-lit traffic-light traffic-lights'),
+        values=(('light', 'red'), ('light', 'yellow'), ('light', 'green'), ('light', 'unclear')),
+    ),
+    WordGroup(
+        _words('wet rain rainy raining damp puddles spray drizzle'),
+        values=(('surface', 'wet'), ('weather', 'rain'), ('surface', 'snow')),
+    ),
+    WordGroup(_words('fog foggy mist misty'), values=(('weather', 'fog'),)),
+    WordGroup(
+        _words('snow snowy snowfall slush slushy'),
+        values=(('weather', 'snow'), ('surface', 'snow')),
+    ),
+    WordGroup(_words('night headlights unlit'), values=(('time', 'night'), ('time', 'dusk'))),
+    WordGroup(
+        _words(
+            'sun sunny sunlit sunshine sky overcast cloudy clouds daylight backlit shade shaded '
+            'shadow shadows glare bright'
+        ),
+        values=(('time', 'day'), ('time', 'dusk')),
+    ),
+    WordGroup(_LAMP, values=(('light', 'red'),), after='red'),
+    WordGroup(_LAMP, values=(('light', 'yellow'),), after='yellow'),
+    WordGroup(_LAMP, values=(('light', 'green'),), after='green'),
+)
 
 
 def group_matrix(vocabulary: Vocabulary) -> Tensor:
@@ -67,5 +86,15 @@ def group_matrix(vocabulary: Vocabulary) -> Tensor:
 
     :returns: (G, V) float of 0 and 1.
     """
-    rows = [[float(word in words) for word in vocabulary.words] for words in GROUPS.values()]
+    rows = [[float(word in group.words) for word in vocabulary.words] for group in GROUPS]
+    return torch.tensor(rows)
+
+
+def trigger_matrix(vocabulary: Vocabulary) -> Tensor:
+    """
+    Mark behind which words each group needs evidence: all, or the one that it names.
+
+    :returns: (V, G) float of 0 and 1.
+    """
+    rows = [[float(group.after in ('', word)) for group in GROUPS] for word in vocabulary.words]
     return torch.tensor(rows)

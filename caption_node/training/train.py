@@ -37,7 +37,6 @@ from caption_node.training.data import (
     varied_samples,
 )
 from caption_node.training.export import write_bundle
-from caption_node.training.grounding_words import group_matrix
 from caption_node.training.labels import read_labels
 from caption_node.training.model.captioner import Captioner
 from caption_node.training.model.nanodet import load_nanodet
@@ -49,7 +48,7 @@ from caption_node.training.objectives.mle import (
     field_weights,
     word_loss,
 )
-from caption_node.vocabulary import Vocabulary
+from caption_node.vocabulary import SPECIAL, Vocabulary
 
 RENDERS_PER_SHARD = 300
 
@@ -246,12 +245,12 @@ def train(config: TrainConfig) -> None:
     torch.manual_seed(config.seed)
     config.work.mkdir(parents=True, exist_ok=True)
     sizes = SceneConfig(dropout=config.dropout)
-    eyes = Captioner(sizes, 8, torch.zeros(3, 8), load_nanodet(config.encoder))
+    eyes = Captioner(sizes, Vocabulary(SPECIAL), load_nanodet(config.encoder))
     cache = fill_cache(config, eyes.to(config.device))
     vocabulary = vocabulary_of(cache, config.min_count)
     log(f'{len(cache)} samples, {len(vocabulary)} words')
     torch.manual_seed(config.seed)
-    model = Captioner(sizes, len(vocabulary), group_matrix(vocabulary), eyes.detector)
+    model = Captioner(sizes, vocabulary, eyes.detector)
     model.to(config.device)
     used = [i for i, row in enumerate(cache.info) if not is_held_out(row['id'])]
     kept = [

@@ -6,27 +6,13 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='PyTorch is not installed (setup.sh --with-training)')
 
-from caption_node.training.grounding_words import group_matrix  # noqa: E402
 from caption_node.training.model.captioner import Captioner  # noqa: E402
 from caption_node.training.model.nanodet import NanoDet  # noqa: E402
 from caption_node.training.model.scene import SceneConfig  # noqa: E402
 from caption_node.vocabulary import SPECIAL, Vocabulary  # noqa: E402
 
-WORDS = [
-    'a',
-    'car',
-    'pedestrian',
-    'cyclist',
-    'signal',
-    'is',
-    'ahead',
-    'on',
-    'the',
-    'left',
-    'right',
-    ',',
-    'road',
-]
+_TEXT = 'a car pedestrian cyclist signal light red green wet is ahead on the left right , road'
+WORDS = _TEXT.split()
 
 
 @pytest.fixture(scope='session')
@@ -40,7 +26,7 @@ def captioner(vocabulary: Vocabulary) -> Captioner:
     config = SceneConfig(
         height=128, width_px=192, boxes=8, width=32, heads=2, feed_forward=48, tokens=12
     )
-    model = Captioner(config, len(vocabulary), group_matrix(vocabulary), NanoDet())
+    model = Captioner(config, vocabulary, NanoDet())
     for p in model.decoder.parameters():  # random weights of ordinary size write varied words
         torch.nn.init.normal_(p, std=0.3)
     return model.eval()

@@ -10,6 +10,7 @@ import torch
 
 from caption_node.errors import BundleError
 from caption_node.training.export import export_graph
+from caption_node.training.grounding_words import GROUPS
 from caption_node.training.model.captioner import OUTPUT_NAMES, Captioner
 from caption_node.training.model.detection import BoxDecoder, sample_objects
 from caption_node.training.model.nanodet import (
@@ -130,8 +131,10 @@ def test_unrolled_loop_writes_what_teacher_forcing_finds_likeliest(captioner: Ca
         tokens, logp = captioner.decoder.greedy(memory, bias, evidence)
         begin = torch.full((3, 1), BOS)
         forced = captioner.decoder(torch.cat([begin, tokens[:, :-1]], 1), memory, bias)
-        shut = captioner.decoder.special + ((1 - evidence) @ captioner.decoder.groups) * -1e4
-        best, likeliest = (forced + shut[:, None]).log_softmax(2).max(2)
+        decoder = captioner.decoder
+        behind = decoder.triggers[torch.cat([begin, tokens[:, :-1]], 1)]
+        shut = (behind * (1 - evidence)[:, None] * -1e4) @ decoder.groups + decoder.special
+        best, likeliest = (forced + shut).log_softmax(2).max(2)
     for said, score, wanted, expected in zip(tokens, logp, likeliest, best, strict=True):
         ends = (said == EOS).nonzero()
         length = int(ends[0]) + 1 if len(ends) else len(said)
@@ -151,12 +154,25 @@ def test_words_without_evidence_are_never_said(
         try:
             features = captioner.perceive(images(2, captioner))
             _, _, memory, bias = captioner.scene(features)
-            nobody, _ = decoder.greedy(memory, bias, torch.zeros(2, 3))
-            somebody, _ = decoder.greedy(memory, bias, torch.ones(2, 3))
+            nobody, _ = decoder.greedy(memory, bias, torch.zeros(2, len(GROUPS)))
+            somebody, _ = decoder.greedy(memory, bias, torch.ones(2, len(GROUPS)))
         finally:
             decoder.bias[person] -= 1000.0
     assert not (nobody == person).any()
     assert (somebody == person).any()
+
+
+def test_colour_of_a_lamp_needs_the_field_but_the_colour_of_a_car_does_not(
+    captioner: Captioner, vocabulary: Vocabulary
+) -> None:
+    red, light, car = (vocabulary.encode(w)[0] for w in ('red', 'light', 'car'))
+    group = next(i for i, g in enumerate(GROUPS) if g.after == 'red')
+    decoder = captioner.decoder
+    assert decoder.triggers[red, group] == 1
+    assert decoder.triggers[car, group] == 0
+    assert decoder.groups[group, light] == 1
+    assert decoder.groups[group, car] == 0
+    assert not any(decoder.groups[i, red] for i in range(len(GROUPS)))
 
 
 @pytest.mark.parametrize('batch', [1, 3, 8])

@@ -57,9 +57,7 @@ def setup(
     eyes = NanoDet()
     for conv in eyes.convolutions_in_file_order():  # random eyes that still tell pictures apart
         torch.nn.init.kaiming_normal_(conv.weight, a=0.1)
-    model = Captioner(
-        replace(captioner.config, dropout=0.0), len(vocabulary), captioner.decoder.groups, eyes
-    )
+    model = Captioner(replace(captioner.config, dropout=0.0), vocabulary, eyes)
     rows = samples(10, size)
     write_shard(tmp_path / 'cache' / 'plain', iter(rows), len(rows), model)
     cache = FeatureCache(finished_shards(tmp_path / 'cache'))

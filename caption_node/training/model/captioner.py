@@ -6,10 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from caption_node.description import FIELDS, OBJECT_CLASSES
+from caption_node.training.grounding_words import GROUPS, group_matrix, trigger_matrix
 from caption_node.training.model.decoder import TextDecoder
 from caption_node.training.model.detection import BoxDecoder, sample_objects
 from caption_node.training.model.nanodet import NanoDet
 from caption_node.training.model.scene import Features, SceneConfig, SceneEncoder
+from caption_node.vocabulary import Vocabulary
 
 OUTPUT_NAMES = (
     'tokens',
@@ -28,17 +30,17 @@ class Captioner(nn.Module):
     """
     Perception (encoder and detector), scene encoder and text decoder.
 
-    :param words: Size of the vocabulary V.
-    :param groups: (G, V): words that need evidence; rows people, cyclists, signals.
+    :param vocabulary: The words that it can say.
     """
 
-    def __init__(self, config: SceneConfig, words: int, groups: Tensor, detector: NanoDet) -> None:
+    def __init__(self, config: SceneConfig, vocabulary: Vocabulary, detector: NanoDet) -> None:
         super().__init__()
         self.config = config
         self.detector = detector
         self.boxes = BoxDecoder(config.height, config.width_px, config.boxes)
         self.scene = SceneEncoder(config)
-        self.decoder = TextDecoder(config, words, groups)
+        groups, triggers = group_matrix(vocabulary), trigger_matrix(vocabulary)
+        self.decoder = TextDecoder(config, len(vocabulary), groups, triggers)
 
     def perceive(self, image: Tensor) -> Features:
         """
@@ -54,19 +56,21 @@ class Captioner(nn.Module):
         return Features(c4, c5, levels[2], boxes, classes, scores, features, colours)
 
     def evidence(self, features: Features, logits: Tensor) -> Tensor:
-        """Return (B, 3) of 0 and 1: may the sentence speak of people, cyclists, signals."""
+        """Return (B, G) of 0 and 1: whether the words of each group may be said."""
         sure = features.scores >= EVIDENCE_SCORE
-        rows = [
-            (sure & (features.classes == OBJECT_CLASSES.index('person'))).any(1),
-            (
-                sure
-                & (
-                    (features.classes == OBJECT_CLASSES.index('bicycle'))
-                    | (features.classes == OBJECT_CLASSES.index('motorcycle'))
-                )
-            ).any(1),
-            logits[:, light_offset() : light_offset() + FIELDS['light'].width].argmax(1) > 0,
-        ]
+        likeliest = {
+            name: logits[:, start : start + FIELDS[name].width].argmax(1)
+            for name, start in field_starts().items()
+            if FIELDS[name].kind == 'categorical'
+        }
+        rows = []
+        for group in GROUPS:
+            holds = torch.zeros_like(sure[:, 0])
+            for name in group.classes:
+                holds = holds | (sure & (features.classes == OBJECT_CLASSES.index(name))).any(1)
+            for field, value in group.values:
+                holds = holds | (likeliest[field] == FIELDS[field].values.index(value))
+            rows.append(holds)
         return torch.stack(rows, 1).float()
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
@@ -86,7 +90,10 @@ class Captioner(nn.Module):
         return tokens, token_logp, f.boxes, f.classes, f.scores, logits, embedding
 
 
-def light_offset() -> int:
-    """Return where the logits of the field ``light`` begin."""
-    names = list(FIELDS)
-    return sum(FIELDS[n].width for n in names[: names.index('light')])
+def field_starts() -> dict[str, int]:
+    """Return where the logits of every field begin."""
+    starts, start = {}, 0
+    for name, field in FIELDS.items():
+        starts[name] = start
+        start += field.width
+    return starts

@@ -3,8 +3,8 @@
 """
 Text decoder: a small pre-norm transformer (arXiv 1706.03762) with its greedy loop unrolled.
 
-Grounding is part of the graph: words of a group (people, cyclists, signals) are shut out where
-the picture gives no evidence for them, so the sentence cannot name what nothing else shows.
+Grounding is part of the graph: words of a group (people, cyclists, signals, weather) are shut out
+where the picture gives no evidence for them, so the sentence cannot name what nothing else shows.
 """
 
 import torch
@@ -61,13 +61,15 @@ class TextDecoder(nn.Module):
 
     :param words: Size of the vocabulary V.
     :param groups: (G, V) of 0 and 1: the words that need evidence, one row a group.
+    :param triggers: (V, G) of 0 and 1: behind which word each group needs it.
     """
 
     groups: Tensor
+    triggers: Tensor
     special: Tensor
     causal: Tensor
 
-    def __init__(self, config: SceneConfig, words: int, groups: Tensor) -> None:
+    def __init__(self, config: SceneConfig, words: int, groups: Tensor, triggers: Tensor) -> None:
         super().__init__()
         self.length = config.tokens
         self.embedding = nn.Embedding(words, config.width)
@@ -78,6 +80,7 @@ class TextDecoder(nn.Module):
         self.bias = nn.Parameter(torch.zeros(words))
         self.dropout = nn.Dropout(config.dropout)
         self.register_buffer('groups', groups.float(), persistent=False)
+        self.register_buffer('triggers', triggers.float(), persistent=False)
         special = torch.zeros(words)
         special[[PAD, BOS, UNK]] = _SHUT
         self.register_buffer('special', special, persistent=False)
@@ -113,7 +116,8 @@ class TextDecoder(nn.Module):
         """
         layers = self._layers()
         scenes = [layer.scene.keys_values(memory) for layer in layers]
-        shut = self.special + self.bias + ((1 - evidence) @ self.groups) * _SHUT  # (B, V)
+        missing = (1 - evidence) * _SHUT  # (B, G)
+        common = self.special + self.bias  # (V)
         past: list[tuple[Tensor, Tensor] | None] = [None] * len(layers)
         token = torch.full_like(evidence[:, 0], BOS, dtype=torch.int64)
         alive = torch.ones_like(token)
@@ -122,7 +126,8 @@ class TextDecoder(nn.Module):
             x = self.embedding(token)[:, None] + self.place[:, t : t + 1]
             for i, layer in enumerate(layers):
                 x, past[i] = layer(x, past[i], scenes[i], None, scene_bias)
-            logits = self.norm(x)[:, 0] @ self.embedding.weight.T + shut  # (B, V)
+            shut = (self.triggers[token] * missing) @ self.groups + common  # (B, V)
+            logits = self.norm(x)[:, 0] @ self.embedding.weight.T + shut
             best, token = logits.max(1)
             score = best - logits.logsumexp(1)
             token = token * alive  # PAD is 0
