@@ -192,14 +192,13 @@ def _opencv() -> Finding:
 
 
 def _providers() -> Finding:
+    from caption_node.backends.onnx_runtime import available_providers
+
     try:
-        runtime = importlib.import_module('onnxruntime')
-        providers = ', '.join(runtime.get_available_providers())
-    except Exception as err:  # a shared library that is missing or does not fit
-        detail = f'ONNX Runtime cannot be loaded: {err}'
-        hint = 'run `pip install --force-reinstall onnxruntime`'
-        return Finding('providers', 'broken', detail, hint, is_needed=True)
-    return Finding('providers', 'ok', f'ONNX Runtime {runtime.__version__}: {providers}')
+        version, providers = available_providers()
+    except CaptionError as err:
+        return Finding('providers', 'broken', str(err), err.hint, is_needed=True)
+    return Finding('providers', 'ok', f'ONNX Runtime {version}: {", ".join(providers)}')
 
 
 def _model(model: str | None) -> Iterator[Finding]:

@@ -12,6 +12,24 @@ from caption_node.errors import BackendUnavailableError, BundleError, InferenceE
 _OUTPUTS = ('tokens', 'token_logp', 'boxes', 'box_class', 'box_score', 'scene', 'embedding')
 
 
+def available_providers() -> tuple[str, list[str]]:
+    """
+    Say which ONNX Runtime is installed and where it can run.
+
+    :returns: version, and the names of the execution providers.
+    :raises BackendUnavailableError: If it cannot be loaded.
+    """
+    try:
+        import onnxruntime
+
+        return str(onnxruntime.__version__), list(onnxruntime.get_available_providers())
+    except Exception as err:  # not installed, or a shared library is missing or does not fit
+        raise BackendUnavailableError(
+            f'ONNX Runtime cannot be loaded: {err}',
+            'run `pip install --force-reinstall onnxruntime`',
+        ) from err
+
+
 class OnnxRuntimeBackend:
     """
     The model in one ONNX Runtime session on the CPU.
