@@ -31,6 +31,8 @@ class TrainConfig:
         train the words; after it only annotators' sentences do, so that their tone remains.
     :param min_count: Words said fewer times in the training sentences are unknown.
     :param steps: Optimiser steps.
+    :param prior_corrected: Fields whose rare values are published as rare as they were among
+        the training samples, although training weighed them up.
     """
 
     name: str
@@ -56,6 +58,7 @@ class TrainConfig:
     field_weight: float = 2.0
     contrast_weight: float = 0.2
     hide_boxes: float = 0.1
+    prior_corrected: list[str] = field(default_factory=lambda: ['time', 'weather', 'surface'])
     average: float = 0.998
     seed: int = 1
     device: str = 'cpu'

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from caption_node.description import FIELDS
 from caption_node.errors import CaptionError, ConfigError
 from caption_node.training.cache import FeatureCache, Sample, finished_shards, write_shard
 from caption_node.training.calibrate import calibrate
@@ -40,7 +41,7 @@ from caption_node.training.export import write_bundle
 from caption_node.training.labels import read_labels
 from caption_node.training.model.captioner import Captioner
 from caption_node.training.model.nanodet import load_nanodet
-from caption_node.training.model.scene import Features, SceneConfig
+from caption_node.training.model.scene import SCENE_WIDTH, Features, SceneConfig, field_starts
 from caption_node.training.objectives.mle import (
     SentenceEncoder,
     contrast_loss,
@@ -103,8 +104,8 @@ def losses(
 ) -> tuple[torch.Tensor, dict[str, float]]:
     """Return the loss of a batch and its parts."""
     features = hide_boxes(batch.features, config.hide_boxes) if model.training else batch.features
-    logits, embedding, memory, bias = model.scene(features)
-    fields = field_loss(logits, batch.targets, weights)
+    raw, _, embedding, memory, bias = model.scene(features)
+    fields = field_loss(raw, batch.targets, weights)
     inputs, following = batch.tokens[:, :-1], batch.tokens[:, 1:]
     words = word_loss(model.decoder(inputs, memory, bias), following, config.label_smoothing)
     contrast = contrast_loss(embedding, sentences(batch.tokens), batch.said, batch.ids)
@@ -115,6 +116,23 @@ def losses(
         'contrast': float(contrast.detach()),
     }
     return total, parts
+
+
+def prior_of(weights: dict[str, torch.Tensor], corrected: Sequence[str]) -> torch.Tensor:
+    """
+    Return what undoes the weights of rare values in the logits.
+
+    Source: Long-tail learning via logit adjustment, arXiv 2007.07314.
+
+    :param weights: As :func:`~caption_node.training.objectives.mle.field_weights` gives them.
+    :param corrected: Categorical fields that are to be as rare as they were in training.
+    :returns: (S,), 0 for all other fields.
+    """
+    prior = torch.zeros(SCENE_WIDTH)
+    for name in corrected:
+        start = field_starts()[name]
+        prior[start : start + FIELDS[name].width] = -weights[name].log()
+    return prior
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:
@@ -259,6 +277,8 @@ def train(config: TrainConfig) -> None:
         if is_held_out(row['id']) and row['source'] != RENDER_SOURCE
     ]
     batches = Batches(cache, vocabulary, used, sizes.tokens)
+    weights = field_weights(batches.targets[batches.indices])
+    model.scene.prior.copy_(prior_of(weights, config.prior_corrected))
     run = Run(config, model, batches)
     run.resume()
     run.train(kept)

@@ -126,15 +126,17 @@ def test_colour_patch_shows_what_lies_in_the_box() -> None:
 def test_unrolled_loop_writes_what_teacher_forcing_finds_likeliest(captioner: Captioner) -> None:
     with torch.no_grad():
         features = captioner.perceive(images(3, captioner))
-        logits, _, memory, bias = captioner.scene(features)
+        _, logits, _, memory, bias = captioner.scene(features)
         evidence = captioner.evidence(features, logits)
         tokens, logp = captioner.decoder.greedy(memory, bias, evidence)
         begin = torch.full((3, 1), BOS)
         forced = captioner.decoder(torch.cat([begin, tokens[:, :-1]], 1), memory, bias)
         decoder = captioner.decoder
-        behind = decoder.triggers[torch.cat([begin, tokens[:, :-1]], 1)]
+        before = torch.cat([begin, tokens[:, :-1]], 1)
+        behind = decoder.triggers[before]
         shut = (behind * (1 - evidence)[:, None] * -1e4) @ decoder.groups + decoder.special
-        best, likeliest = (forced + shut).log_softmax(2).max(2)
+        stutter = torch.nn.functional.one_hot(before, len(decoder.ids)) * -1e4
+        best, likeliest = (forced + shut + stutter).log_softmax(2).max(2)
     for said, score, wanted, expected in zip(tokens, logp, likeliest, best, strict=True):
         ends = (said == EOS).nonzero()
         length = int(ends[0]) + 1 if len(ends) else len(said)
@@ -153,7 +155,7 @@ def test_words_without_evidence_are_never_said(
         decoder.bias[person] += 1000.0
         try:
             features = captioner.perceive(images(2, captioner))
-            _, _, memory, bias = captioner.scene(features)
+            *_, memory, bias = captioner.scene(features)
             nobody, _ = decoder.greedy(memory, bias, torch.zeros(2, len(GROUPS)))
             somebody, _ = decoder.greedy(memory, bias, torch.ones(2, len(GROUPS)))
         finally:

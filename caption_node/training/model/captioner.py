@@ -10,7 +10,13 @@ from caption_node.training.grounding_words import GROUPS, group_matrix, trigger_
 from caption_node.training.model.decoder import TextDecoder
 from caption_node.training.model.detection import BoxDecoder, sample_objects
 from caption_node.training.model.nanodet import NanoDet
-from caption_node.training.model.scene import Features, SceneConfig, SceneEncoder
+from caption_node.training.model.scene import (
+    PUBLISHED_SCORE,
+    Features,
+    SceneConfig,
+    SceneEncoder,
+    field_starts,
+)
 from caption_node.vocabulary import Vocabulary
 
 OUTPUT_NAMES = (
@@ -22,8 +28,6 @@ OUTPUT_NAMES = (
     'scene',
     'embedding',
 )
-EVIDENCE_SCORE = 0.35
-"""A box this sure is published, and lets the sentence speak of its class."""
 
 
 class Captioner(nn.Module):
@@ -57,7 +61,7 @@ class Captioner(nn.Module):
 
     def evidence(self, features: Features, logits: Tensor) -> Tensor:
         """Return (B, G) of 0 and 1: whether the words of each group may be said."""
-        sure = features.scores >= EVIDENCE_SCORE
+        sure = features.scores >= PUBLISHED_SCORE
         likeliest = {
             name: logits[:, start : start + FIELDS[name].width].argmax(1)
             for name, start in field_starts().items()
@@ -85,15 +89,6 @@ class Captioner(nn.Module):
 
     def describe(self, f: Features) -> tuple[Tensor, ...]:
         """Run what follows perception; outputs as :meth:`forward`."""
-        logits, embedding, memory, bias = self.scene(f)
+        _, logits, embedding, memory, bias = self.scene(f)
         tokens, token_logp = self.decoder.greedy(memory, bias, self.evidence(f, logits))
         return tokens, token_logp, f.boxes, f.classes, f.scores, logits, embedding
-
-
-def field_starts() -> dict[str, int]:
-    """Return where the logits of every field begin."""
-    starts, start = {}, 0
-    for name, field in FIELDS.items():
-        starts[name] = start
-        start += field.width
-    return starts

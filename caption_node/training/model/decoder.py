@@ -67,6 +67,7 @@ class TextDecoder(nn.Module):
     groups: Tensor
     triggers: Tensor
     special: Tensor
+    ids: Tensor
     causal: Tensor
 
     def __init__(self, config: SceneConfig, words: int, groups: Tensor, triggers: Tensor) -> None:
@@ -84,6 +85,7 @@ class TextDecoder(nn.Module):
         special = torch.zeros(words)
         special[[PAD, BOS, UNK]] = _SHUT
         self.register_buffer('special', special, persistent=False)
+        self.register_buffer('ids', torch.arange(words), persistent=False)
         causal = torch.full((config.tokens, config.tokens), _SHUT).triu(1)
         self.register_buffer('causal', causal, persistent=False)
 
@@ -127,6 +129,8 @@ class TextDecoder(nn.Module):
             for i, layer in enumerate(layers):
                 x, past[i] = layer(x, past[i], scenes[i], None, scene_bias)
             shut = (self.triggers[token] * missing) @ self.groups + common  # (B, V)
+            # No word twice running: small models stutter.
+            shut = shut + (self.ids == token[:, None]) * _SHUT
             logits = self.norm(x)[:, 0] @ self.embedding.weight.T + shut
             best, token = logits.max(1)
             score = best - logits.logsumexp(1)

@@ -18,6 +18,22 @@ from caption_node.training.model.detection import PRESENT_SCORE
 
 SCENE_WIDTH = sum(f.width for f in FIELDS.values())
 GEOMETRY = 8
+PUBLISHED_SCORE = 0.35
+"""A box this sure is published, and is evidence for what field and sentence say."""
+LEAD_DOUBT = 1.4
+"""Added to `none` of the lead where no published box stands in our lane: four to one."""
+_HALF_LANE_M = 1.6
+# Heights in metres of those who can lead us; 0 for all others, in the order of OBJECT_CLASSES.
+_LEAD_HEIGHT_M = (0.0, 1.6, 1.5, 1.5, 3.1, 3.0, 0.0, 0.0, 0.0)
+
+
+def field_starts() -> dict[str, int]:
+    """Return where the logits of every field begin."""
+    starts, start = {}, 0
+    for name, field in FIELDS.items():
+        starts[name] = start
+        start += field.width
+    return starts
 
 
 @dataclass(frozen=True)
@@ -219,7 +235,16 @@ class ObjectEncoder(nn.Module):
 
 
 class SceneEncoder(nn.Module):
-    """Everything between the detector and the words."""
+    """
+    Everything between the detector and the words.
+
+    ``prior`` (S,) is added to the logits that are published; training takes them without it. It
+    undoes the weights that training gave to rare values.
+    """
+
+    prior: Tensor
+    lead_height: Tensor
+    lead_none: Tensor
 
     def __init__(self, config: SceneConfig) -> None:
         super().__init__()
@@ -235,13 +260,20 @@ class SceneEncoder(nn.Module):
         self.heads = nn.ModuleList(nn.Linear(width, f.width) for f in FIELDS.values())
         self.value = nn.Linear(SCENE_WIDTH, width)
         self.embed = nn.Linear(2 * width, config.embedding)
+        self.register_buffer('prior', torch.zeros(SCENE_WIDTH), persistent=False)
+        heights = torch.tensor(_LEAD_HEIGHT_M)
+        self.register_buffer('lead_height', heights, persistent=False)
+        none = torch.zeros(SCENE_WIDTH)
+        none[[field_starts()['lead'], field_starts()['lead_range']]] = LEAD_DOUBT
+        self.register_buffer('lead_none', none, persistent=False)
 
-    def forward(self, f: Features) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, f: Features) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """
         Encode one batch.
 
-        :returns: scene logits (B, S), embedding (B, E) of unit length, memory (B, M, D) for the
-            decoder, and the memory's attention bias (B, 1, 1, M).
+        :returns: scene logits (B, S) as the heads give them, for the loss; scene logits (B, S)
+            to be published; embedding (B, E) of unit length; memory (B, M, D) for the decoder;
+            and the memory's attention bias (B, 1, 1, M).
         """
         grid = self.grid(f.c4, f.c5, f.p5)  # (B, 240, D)
         objects, hidden = self.objects(f)  # (B, K, D)
@@ -253,13 +285,23 @@ class SceneEncoder(nn.Module):
         for layer in self.layers:
             x = layer(x, seen, bias)
         x = self.norm(x)  # (B, fields, D)
-        logits = torch.cat([head(x[:, i]) for i, head in enumerate(self.heads)], 1)
+        raw = torch.cat([head(x[:, i]) for i, head in enumerate(self.heads)], 1)
+        logits = raw + self.prior + self._nobody_ahead(f) * self.lead_none
         facts = self.value(self._probabilities(logits))[:, None]  # (B, 1, D)
         embedding = F.normalize(self.embed(torch.cat([grid.mean(1), x.mean(1)], 1)), dim=1)
         coarse = self._pooled(grid)  # (B, 60, D): words need less detail than fields
         memory = torch.cat([coarse, objects, x, facts], 1)
         bias = F.pad(hidden, (int(coarse.shape[1]), len(FIELDS) + 1))
-        return logits, embedding, memory, bias
+        return raw, logits, embedding, memory, bias
+
+    def _nobody_ahead(self, f: Features) -> Tensor:
+        """Return (B, 1) of 1 where no published box of a vehicle stands in our lane."""
+        x1, y1, x2, y2 = f.boxes.unbind(2)
+        height_m = self.lead_height[f.classes]
+        # On a pinhole camera the distance cancels: metres aside are to metres tall as pixels are.
+        aside_m = ((x1 + x2) / 2 - self.config.width_px / 2) * height_m / (y2 - y1).clamp(min=1)
+        ahead = (aside_m.abs() < _HALF_LANE_M) & (height_m > 0) & (f.scores >= PUBLISHED_SCORE)
+        return 1.0 - ahead.float().amax(1, keepdim=True)
 
     def _pooled(self, grid: Tensor) -> Tensor:
         rows, columns = self.config.height // 64, self.config.width_px // 64
