@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from caption_node.description import FIELDS
 from caption_node.vocabulary import Vocabulary
 
 
@@ -37,12 +38,14 @@ def _words(text: str) -> frozenset[str]:
 
 
 _LAMP = _words('light lights signal signals traffic lamp lamps')
+_COLOURS = ('red', 'yellow', 'green')
+_LEAD = tuple(('lead', word) for word in FIELDS['lead'].values if word != 'none')
 GROUPS = (
     WordGroup(
         _words(
-            'pedestrian pedestrians person persons man woman men women child children worker '
-            'workers walker walkers jogger joggers passer-by passers-by someone crowd boy girl '
-            'couple'
+            'pedestrian pedestrians people person persons man woman men women child children '
+            'worker workers walker walkers jogger joggers passer-by passers-by someone crowd boy '
+            'girl couple'
         ),
         classes=('person',),
     ),
@@ -68,15 +71,23 @@ GROUPS = (
     ),
     WordGroup(_words('night headlights unlit'), values=(('time', 'night'), ('time', 'dusk'))),
     WordGroup(
-        _words(
-            'sun sunny sunlit sunshine sky overcast cloudy clouds daylight backlit shade shaded '
-            'shadow shadows glare bright'
-        ),
-        values=(('time', 'day'), ('time', 'dusk')),
+        _words('sun sunny sunlit sunshine sun-dappled backlit shade shaded shadow shadows glare'),
+        values=(('weather', 'clear'),),
     ),
-    WordGroup(_LAMP, values=(('light', 'red'),), after='red'),
-    WordGroup(_LAMP, values=(('light', 'yellow'),), after='yellow'),
-    WordGroup(_LAMP, values=(('light', 'green'),), after='green'),
+    WordGroup(
+        _words('overcast cloudy clouds'), values=(('weather', 'cloudy'), ('weather', 'rain'))
+    ),
+    WordGroup(_words('sky daylight bright'), values=(('time', 'day'), ('time', 'dusk'))),
+    WordGroup(_words('motorway freeway highway autobahn'), values=(('road', 'highway'),)),
+    WordGroup(_words('rural country countryside'), values=(('road', 'rural'),)),
+    WordGroup(
+        _words('city urban downtown'),
+        values=(('road', 'city'), ('road', 'residential'), ('road', 'industrial')),
+    ),
+    WordGroup(_words('follow follows following'), values=_LEAD),
+    WordGroup(_words('in of'), values=_LEAD, after='ahead'),
+    *(WordGroup(_LAMP, values=(('light', c),), after=c) for c in _COLOURS),
+    *(WordGroup(frozenset([c]), values=(('light', c),), after='is') for c in _COLOURS),
 )
 
 

@@ -174,7 +174,9 @@ def test_colour_of_a_lamp_needs_the_field_but_the_colour_of_a_car_does_not(
     assert decoder.triggers[car, group] == 0
     assert decoder.groups[group, light] == 1
     assert decoder.groups[group, car] == 0
-    assert not any(decoder.groups[i, red] for i in range(len(GROUPS)))
+    assert not any(decoder.groups[i, red] for i, g in enumerate(GROUPS) if not g.after)
+    spoken = next(i for i, g in enumerate(GROUPS) if g.after == 'is' and 'red' in g.words)
+    assert decoder.triggers[vocabulary.encode('is')[0], spoken] == 1
 
 
 @pytest.mark.parametrize('batch', [1, 3, 8])

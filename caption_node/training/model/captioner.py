@@ -11,7 +11,7 @@ from caption_node.training.model.decoder import TextDecoder
 from caption_node.training.model.detection import BoxDecoder, sample_objects
 from caption_node.training.model.nanodet import NanoDet
 from caption_node.training.model.scene import (
-    PUBLISHED_SCORE,
+    SPOKEN_SCORE,
     Features,
     SceneConfig,
     SceneEncoder,
@@ -61,7 +61,7 @@ class Captioner(nn.Module):
 
     def evidence(self, features: Features, logits: Tensor) -> Tensor:
         """Return (B, G) of 0 and 1: whether the words of each group may be said."""
-        sure = features.scores >= PUBLISHED_SCORE
+        sure = features.scores >= SPOKEN_SCORE
         likeliest = {
             name: logits[:, start : start + FIELDS[name].width].argmax(1)
             for name, start in field_starts().items()
