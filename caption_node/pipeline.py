@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from caption_node.backends.protocol import Backend, Outputs
 from caption_node.backends.registry import open_backend
 from caption_node.bundle import Bundle, find_bundle
+from caption_node.closing import Closed
 from caption_node.description import (
     FIELDS,
     MAX_COUNT,
@@ -34,7 +34,7 @@ from caption_node.preprocess import Letterbox, letterbox
 from caption_node.trust import disagreement, picture_fault, word_confidence
 
 
-class CaptionPipeline:
+class CaptionPipeline(Closed):
     """
     A model with a backend, ready to describe frames; for one thread at a time.
 
@@ -173,17 +173,6 @@ class CaptionPipeline:
     def close(self) -> None:
         """Free the backend."""
         self.backend.close()
-
-    def __enter__(self) -> 'CaptionPipeline':
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:

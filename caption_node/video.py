@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import os
 from pathlib import Path
 from time import perf_counter
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from caption_node.closing import Closed, ClosedOrAbandoned
 from caption_node.errors import ConfigError, FrameError
 from caption_node.frame import Frame
 
@@ -57,7 +57,7 @@ class VideoFrame:
         )
 
 
-class VideoReader:
+class VideoReader(Closed):
     """
     One video file.
 
@@ -126,17 +126,6 @@ class VideoReader:
         """Close the file."""
         self._capture.release()
 
-    def __enter__(self) -> 'VideoReader':
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def _check_end(self, frames: int) -> None:
         missing = self.frame_count - frames
         if frames == 0:
@@ -147,7 +136,7 @@ class VideoReader:
             )
 
 
-class VideoWriter:
+class VideoWriter(ClosedOrAbandoned):
     """
     Writes an mp4 that keeps the time of the frames' stamps: gaps show the last frame on.
 
@@ -221,20 +210,6 @@ class VideoWriter:
         else:
             self._writer.release()
             self._writer = None
-
-    def __enter__(self) -> 'VideoWriter':
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abandon()
 
     def _open(self, width: int, height: int) -> None:
         quiet_opencv()

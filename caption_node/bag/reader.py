@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
 
 from caption_node.bag.images import IMAGE_TYPES, RecordedImage, read_image_message
 from caption_node.bag.layout import Layout, read_layout, unpack
 from caption_node.bag.storage import Message, Storage, Topic, open_storage
+from caption_node.closing import Closed
 from caption_node.errors import BagError, FrameError
 from caption_node.frame import Frame
 
@@ -19,7 +19,7 @@ __all__ = ['BagReader', 'Message', 'Topic']
 ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
 
 
-class BagReader:
+class BagReader(Closed):
     """
     One recording: a rosbag2 folder, or a single .mcap, .db3 or .bag file.
 
@@ -162,17 +162,6 @@ class BagReader:
             storage.close()
         if self._scratch is not None:
             self._scratch.cleanup()
-
-    def __enter__(self) -> 'BagReader':
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _open_all(self, layout: Layout) -> None:
         for file in layout.files:

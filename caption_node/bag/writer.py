@@ -13,7 +13,6 @@ from io import StringIO
 import os
 from pathlib import Path
 import shutil
-from types import TracebackType
 from typing import Any, TypeVar
 
 from mcap.writer import CompressionType
@@ -28,6 +27,7 @@ from caption_node.bag.message_types import (
     serialize_description,
 )
 from caption_node.bag.storage import Message, Topic
+from caption_node.closing import ClosedOrAbandoned
 from caption_node.description import SceneDescription
 from caption_node.errors import BagError
 
@@ -38,7 +38,7 @@ _CHUNK_BYTES = 1 << 20
 _T = TypeVar('_T')
 
 
-class BagWriter:
+class BagWriter(ClosedOrAbandoned):
     """
     Writes one recording: a single file if the name ends in ``.mcap``, else a rosbag2 folder.
 
@@ -176,20 +176,6 @@ class BagWriter:
                 self._file.close()
         if not self.message_count:
             self.partial.unlink(missing_ok=True)
-
-    def __enter__(self) -> 'BagWriter':
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abandon()
 
     def _own_topic(self, name: str, kind: str) -> Topic:
         known = self._channels.get((name, kind))

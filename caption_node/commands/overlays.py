@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where pictures with captions and boxes go: a folder, one picture file, or a video a camera."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 import re
-from types import TracebackType
-from typing import Protocol
 
 from caption_node.batching import Described, Source
+from caption_node.closing import ClosedOrAbandoned
 from caption_node.errors import ConfigError
 from caption_node.image_codec import IMAGE_SUFFIXES
 from caption_node.video import VIDEO_SUFFIXES, VideoWriter
@@ -18,9 +18,10 @@ _SLOWEST_HZ = 0.2
 _FASTEST_HZ = 60.0
 
 
-class Overlays(Protocol):
+class Overlays(ClosedOrAbandoned):
     """Takes described frames and writes them as pictures."""
 
+    @abstractmethod
     def add(self, item: Described[Source], name: str) -> None:
         """
         Write one frame; one that could not be decoded is left out.
@@ -28,7 +29,6 @@ class Overlays(Protocol):
         :param name: Path of the picture below the folder, without suffix.
         :raises ConfigError: If it cannot be written.
         """
-        ...
 
     def close(self) -> None:
         """
@@ -36,52 +36,19 @@ class Overlays(Protocol):
 
         :raises ConfigError: If they cannot be written.
         """
-        ...
-
-    def __enter__(self) -> 'Overlays':
-        """Return itself."""
-        ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        ...
-
-
-class _Closing:
-    def close(self) -> None:
-        """Finish all files."""
 
     def abandon(self) -> None:
         """Keep what was written so far under temporary names."""
 
-    def __enter__(self) -> 'Overlays':
-        return self  # type: ignore[return-value]
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abandon()
-
-
-class NoOverlays(_Closing):
+class NoOverlays(Overlays):
     """Writes nothing."""
 
     def add(self, item: Described[Source], name: str) -> None:
         """See :meth:`Overlays.add`."""
 
 
-class PictureOverlays(_Closing):
+class PictureOverlays(Overlays):
     """
     Writes pictures into a folder, or one picture under a given name.
 
@@ -110,7 +77,7 @@ class PictureOverlays(_Closing):
         return candidate
 
 
-class VideoOverlays(_Closing):
+class VideoOverlays(Overlays):
     """
     Writes one video for each camera; with several, their names go into the file names.
 

@@ -9,7 +9,6 @@ from queue import Empty, SimpleQueue
 import struct
 from threading import Thread
 from time import perf_counter
-from types import TracebackType
 from typing import Any
 
 from caption_msgs.msg import SceneDescription as DescriptionMessage
@@ -21,6 +20,7 @@ from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.utilities import try_shutdown
 from sensor_msgs.msg import CompressedImage, Image
 
+from caption_node.closing import Closed
 from caption_node.description import SceneDescription
 from caption_node.ros.conversions import NS_PER_S, message_to_description, stamp_to_ns
 
@@ -44,7 +44,7 @@ class Heard:
     completed_ns: int
 
 
-class Listener:
+class Listener(Closed):
     """
     A node in a thread of its own. Use it as a context manager.
 
@@ -96,17 +96,6 @@ class Listener:
         self._executor.shutdown(timeout_sec=2)
         try_shutdown(context=self._context)
         self._thread.join(timeout=2)
-
-    def __enter__(self) -> 'Listener':
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _spin(self) -> None:
         with contextlib.suppress(ExternalShutdownException):
