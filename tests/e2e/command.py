@@ -33,8 +33,13 @@ def start(*arguments: object, stdout: int | IO[Any] = subprocess.PIPE) -> 'subpr
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=heed_interrupts,
     )
+
+
+def heed_interrupts() -> None:
+    """Undo, in a child process, that shells make background jobs deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def command(arguments: Sequence[object]) -> list[str]:

@@ -19,6 +19,7 @@ pytest.importorskip('rclpy', reason='rclpy is not installed: run scripts/setup.s
 pytest.importorskip('caption_msgs.msg', reason='caption_msgs is not built: run scripts/setup.sh')
 
 from caption_node.bag.reader import BagReader
+from tests.e2e.command import heed_interrupts
 
 pytestmark = pytest.mark.ros
 
@@ -103,7 +104,12 @@ def test_interrupted_demo_ends_its_processes(tmp_path):
     line = [sys.executable, '-m', 'caption_node.demo', '--seconds', '20', '--out', str(tmp_path)]
     log = (tmp_path / 'log').open('w+b')
     process = subprocess.Popen(
-        line, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        line,
+        cwd=ROOT,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=heed_interrupts,
     )
     try:
         deadline_s = monotonic() + DEADLINE_S
