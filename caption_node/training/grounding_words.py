@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from caption_node.description import FIELDS
-from caption_node.vocabulary import Vocabulary
+from caption_node.vocabulary import BOS, SPECIAL, Vocabulary
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,12 @@ GROUPS = (
     WordGroup(_words('follow follows following'), values=_LEAD),
     WordGroup(_words('in of'), values=_LEAD, after='ahead'),
     *(WordGroup(_LAMP, values=(('light', c),), after=c) for c in _COLOURS),
-    *(WordGroup(frozenset([c]), values=(('light', c),), after='is') for c in _COLOURS),
+    # "Green for our lane ..." and "the light is green": the colour itself needs the field there.
+    *(
+        WordGroup(frozenset([c]), values=(('light', c),), after=before)
+        for c in _COLOURS
+        for before in (SPECIAL[BOS], 'is', 'on')
+    ),
 )
 
 
