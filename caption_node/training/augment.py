@@ -18,6 +18,8 @@ from caption_node.preprocess import letterbox
 from caption_node.training.labels import Label
 
 Image = NDArray[np.uint8]
+CONDITIONS = ('at night', 'in fog', 'in the rain', 'in the snow')
+"""What a sentence says of a simulated condition, one short wording each."""
 _DAYLIGHT = re.compile(
     r'\b(sun\w*|sky|bright\w*|shade\w*|shadow\w*|overcast|cloud\w*|day\w*|backlit|glare|gloomy|'
     r'grey|blue|pale|dusk|dawn|dim|evening|low light|light rain|fog\w*|mist\w*|haz[ey]\w*|rain\w*|'
@@ -38,11 +40,12 @@ def augment(
 
     :param rgb: (H, W, 3) source image.
     :param weather: Whether night and weather may be simulated; renders have their own.
-    :returns: the letterboxed (height, width, 3) image and its label.
+    :returns: the letterboxed (height, width, 3) image and its label, boxes in its pixels.
     """
-    image = _crop(rgb, rng)
+    image, label = _crop(rgb, label, rng)
     if rng.random() < 0.35:
-        image, label = np.ascontiguousarray(image[:, ::-1]), label.flipped()
+        label = label.flipped(image.shape[1])
+        image = np.ascontiguousarray(image[:, ::-1])
     scale = min(height / image.shape[0], width / image.shape[1])
     size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
@@ -59,17 +62,18 @@ def augment(
         image, label = _snow(image, label, rng)
     else:
         image = _exposure(image, rng)
-    return letterbox(_camera(image, rng), height, width)[0], label
+    boxed, fit = letterbox(_camera(image, rng), height, width)
+    return boxed, label.scaled(scale * fit.scale, fit.left, fit.top)
 
 
-def _crop(rgb: Image, rng: np.random.Generator) -> Image:
+def _crop(rgb: Image, label: Label, rng: np.random.Generator) -> tuple[Image, Label]:
     """Cut a little off the edges: another focal length, pitch and aspect."""
     height, width = rgb.shape[:2]
     keep_x, keep_y = rng.uniform(0.86, 1.0), rng.uniform(0.8, 1.0)
     w, h = int(width * keep_x), int(height * keep_y)
     left = int((width - w) * rng.uniform(0.3, 0.7))
     top = int((height - h) * rng.uniform(0, 1))
-    return rgb[top : top + h, left : left + w]
+    return rgb[top : top + h, left : left + w], label.cropped(left, top, w, h)
 
 
 def _exposure(image: Image, rng: np.random.Generator) -> Image:
@@ -144,7 +148,7 @@ def _night(image: Image, label: Label, rng: np.random.Generator) -> tuple[Image,
     x = x + _lamps(image, rng, horizon)
     noise = rng.normal(0, rng.uniform(0.004, 0.025), image.shape)
     fields = {**label.fields, 'time': 'night', 'weather': 'unknown'}
-    caption = _with_condition(label.caption, 'at night', rng)
+    caption = _with_condition(label.caption, CONDITIONS[0], rng)
     return _to_bytes(x + noise), replace(label, fields=fields, caption=caption)
 
 
@@ -169,7 +173,7 @@ def _fog(image: Image, label: Label, rng: np.random.Generator) -> tuple[Image, L
     air = rng.uniform(0.5, 0.85) * (1 + rng.uniform(-0.04, 0.04, 3)).astype(np.float32)
     x = (image / np.float32(255)) * through + air * (1 - through)
     fields = {**label.fields, 'weather': 'fog'}
-    caption = _with_condition(label.caption, 'in fog', rng)
+    caption = _with_condition(label.caption, CONDITIONS[1], rng)
     return _to_bytes(x), replace(label, fields=fields, caption=caption)
 
 
@@ -193,7 +197,7 @@ def _rain(image: Image, label: Label, rng: np.random.Generator) -> tuple[Image, 
             cv2.line(drops, (x0, y0), (x0 + int(rng.integers(-3, 4)), y0 + length), 1.0, 1)
         x = x + rng.uniform(0.05, 0.2) * cv2.GaussianBlur(drops, (0, 0), 0.8)[..., None]
     fields = {**label.fields, 'weather': 'rain', 'surface': 'wet'}
-    caption = _with_condition(label.caption, 'in the rain', rng)
+    caption = _with_condition(label.caption, CONDITIONS[2], rng)
     return _to_bytes(x), replace(label, fields=fields, caption=caption)
 
 
@@ -212,7 +216,7 @@ def _snow(image: Image, label: Label, rng: np.random.Generator) -> tuple[Image, 
     flakes = (rng.random(image.shape[:2]) < rng.uniform(0, 0.004)).astype(np.float32)
     x = x + 2.5 * cv2.GaussianBlur(flakes, (0, 0), rng.uniform(0.7, 1.6))[..., None]
     fields = {**label.fields, 'weather': 'snow', 'surface': 'snow'}
-    caption = _with_condition(label.caption, 'in the snow', rng)
+    caption = _with_condition(label.caption, CONDITIONS[3], rng)
     return _to_bytes(x), replace(label, fields=fields, caption=caption)
 
 
@@ -220,7 +224,7 @@ def _with_condition(caption: str | None, phrase: str, rng: np.random.Generator) 
     """
     Say the new condition; give the sentence up where it speaks of the old one.
 
-    One short wording each: an opening that many sentences share wins every greedy choice.
+    An opening that many sentences share wins every greedy choice, hence one wording each.
     """
     if caption is None or _DAYLIGHT.search(caption.lower()):
         return None

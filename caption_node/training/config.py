@@ -31,6 +31,10 @@ class TrainConfig:
         train the words; after it only annotators' sentences do, so that their tone remains.
     :param min_count: Words said fewer times in the training sentences are unknown.
     :param steps: Optimiser steps.
+    :param encoder_steps: Steps of the first stage, in which the encoder learns; 0 leaves it out.
+    :param encoder_rate: Peak learning rate of the encoder in it.
+    :param balance: 0 draws all frames alike, 1 all sources alike.
+    :param workers: Processes that prepare pictures.
     :param prior_corrected: Fields whose rare values are published as rare as they were among
         the training samples, although training weighed them up.
     """
@@ -60,6 +64,13 @@ class TrainConfig:
     hide_boxes: float = 0.1
     prior_corrected: list[str] = field(default_factory=lambda: ['time', 'weather', 'surface'])
     average: float = 0.998
+    encoder_steps: int = 0
+    encoder_batch: int = 16
+    encoder_rate: float = 2.0e-4
+    encoder_average: float = 0.995
+    box_weight: float = 0.7
+    balance: float = 0.3
+    workers: int = 1
     seed: int = 1
     device: str = 'cpu'
     threads: int = 2

@@ -5,8 +5,6 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 import zlib
 
 import numpy as np
@@ -18,9 +16,9 @@ from caption_node.training.augment import augment
 from caption_node.training.cache import FeatureCache, Sample
 from caption_node.training.labels import Label, Record
 from caption_node.training.model.scene import Features
+from caption_node.training.render_store import SOURCE as RENDER_SOURCE
 from caption_node.vocabulary import BOS, EOS, PAD, SPECIAL, Vocabulary, split_words
 
-RENDER_SOURCE = 'render'
 HELD_OUT_OF = 10
 """One frame in ten trains nothing: it calibrates confidences and picks the checkpoint."""
 
@@ -53,13 +51,24 @@ def build_vocabulary(sentences: Sequence[str], min_count: int) -> Vocabulary:
     return Vocabulary([*SPECIAL, *sorted(w for w, n in counts.items() if n >= min_count)])
 
 
+def encode_sentence(vocabulary: Vocabulary, caption: str | None, length: int) -> Tensor:
+    """Return (length + 1,) int64 from BOS to EOS, PAD behind; all PAD without a sentence."""
+    tokens = torch.full((length + 1,), PAD, dtype=torch.int64)
+    if caption:
+        # The full stop is put back when the sentence is written.
+        ids = [BOS, *vocabulary.encode(caption)[: length - 1], EOS]
+        tokens[: len(ids)] = torch.tensor(ids)
+    return tokens
+
+
 def plain_samples(records: Sequence[Record], height: int, width: int) -> Iterator[Sample]:
     """Yield the frames as they are, letterboxed."""
     from caption_node.image_codec import read_image
 
     for r in records:
-        image, _ = letterbox(read_image(r.path), height, width)
-        yield Sample(image, r.labels[0], r.source, r.id)
+        image, fit = letterbox(read_image(r.path), height, width)
+        label = r.labels[0].scaled(fit.scale, fit.left, fit.top)
+        yield Sample(image, label, r.source, r.id)
 
 
 def varied_samples(
@@ -70,20 +79,9 @@ def varied_samples(
 
     for k, r in enumerate(records):
         rng = np.random.default_rng([variant, k])
-        image, label = augment(read_image(r.path), r.labels[0], rng, height, width)
+        weather = r.source != RENDER_SOURCE  # renders have their own
+        image, label = augment(read_image(r.path), r.labels[0], rng, height, width, weather)
         yield Sample(image, label, r.source, r.id)
-
-
-def rendered_samples(first: int, count: int, height: int, width: int) -> Iterator[Sample]:
-    """Yield scenes of our own renderer, half of them seen through a worse camera."""
-    from caption_node.scenes import render_scene
-
-    for seed in range(first, first + count):
-        rgb, truth = render_scene(seed, width=960, height=540)
-        label = Label(truth.fields, truth.caption)
-        rng = np.random.default_rng([7, seed])
-        image, label = augment(rgb, label, rng, height, width, weather=False)
-        yield Sample(image, label, RENDER_SOURCE, f'render{seed}')
 
 
 class Batches:
@@ -107,7 +105,9 @@ class Batches:
         self.targets = torch.tensor(
             [Label(row['fields'], None).targets() for row in cache.info], dtype=torch.int64
         )
-        self.tokens = torch.stack([self._encode(vocabulary, row) for row in cache.info])
+        self.tokens = torch.stack(
+            [encode_sentence(vocabulary, row['caption'], length) for row in cache.info]
+        )
         first: dict[str, str] = {}
         weathers = [(row['id'], row['fields']['weather']) for row in cache.info]
         for name, weather in weathers:
@@ -119,15 +119,6 @@ class Batches:
                 for row, (name, weather) in zip(cache.info, weathers, strict=True)
             ]
         )
-
-    def _encode(self, vocabulary: Vocabulary, row: dict[str, Any]) -> Tensor:
-        tokens = torch.full((self.length + 1,), PAD, dtype=torch.int64)
-        if row['caption']:
-            ids = vocabulary.encode(row['caption'])
-            # The full stop is put back when the sentence is written.
-            ids = [BOS, *ids[: self.length - 1], EOS]
-            tokens[: len(ids)] = torch.tensor(ids)
-        return tokens
 
     def take(
         self, chosen: Sequence[int], device: torch.device, written_only: bool = False
@@ -164,8 +155,3 @@ class Batches:
             *rng.choice(real, size - count).tolist(),
             *(rng.choice(rendered, count).tolist() if count else []),
         ]
-
-
-def shard_folders(work: Path) -> Path:
-    """Return the folder that holds the shards of a run."""
-    return work / 'cache'

@@ -2,14 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Labelled frames as training reads them, and how a label changes when its picture does."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 import json
 from pathlib import Path
 import re
 from typing import Any
 
-from caption_node.description import FIELDS, Value, check_value
+import numpy as np
+from numpy.typing import NDArray
+
+from caption_node.description import FIELDS, OBJECT_CLASSES, Value, check_value
 from caption_node.errors import ConfigError
 
 _SIDES = re.compile(r'\b(left|right|leftmost|rightmost|leftward|rightward)\b')
@@ -23,6 +26,13 @@ _TURNED = {
 }
 
 
+# Object classes behind each count that a crop can change.
+_COUNTED = {
+    'vehicles': [OBJECT_CLASSES.index(c) for c in ('car', 'bus', 'truck')],
+    'people': [OBJECT_CLASSES.index('person')],
+}
+
+
 @dataclass(frozen=True)
 class Label:
     """
@@ -30,14 +40,49 @@ class Label:
 
     :param fields: Every scene field by name.
     :param caption: The sentence, or None where it no longer fits the picture.
+    :param boxes: (N, 6) x_min, y_min, x_max, y_max in pixels, class number, score 0..1.
     """
 
     fields: Mapping[str, Value]
     caption: str | None
+    boxes: NDArray[np.float32] = field(
+        default_factory=lambda: np.zeros((0, 6), np.float32), compare=False
+    )
 
-    def flipped(self) -> 'Label':
-        """Return the label of the mirrored picture: left and right change places."""
-        return replace(self, caption=self.caption and swap_sides(self.caption))
+    def flipped(self, width: int) -> 'Label':
+        """
+        Return the label of the mirrored picture: left and right change places.
+
+        :param width: Of the picture, pixels.
+        """
+        boxes = self.boxes.copy()
+        boxes[:, [0, 2]] = width - self.boxes[:, [2, 0]]
+        return replace(self, caption=self.caption and swap_sides(self.caption), boxes=boxes)
+
+    def cropped(self, left: int, top: int, width: int, height: int) -> 'Label':
+        """
+        Return the label of a part of the picture.
+
+        Boxes are moved and cut; those of which under a fifth remains are no longer counted.
+        """
+        boxes = self.boxes - np.array([left, top, left, top, 0, 0], dtype=np.float32)
+        cut = boxes.copy()
+        cut[:, [0, 2]] = cut[:, [0, 2]].clip(0, width)
+        cut[:, [1, 3]] = cut[:, [1, 3]].clip(0, height)
+        seen = _area(cut) / np.maximum(_area(boxes), 1e-6)
+        fields = dict(self.fields)
+        for name, classes in _COUNTED.items():
+            lost = (seen < 0.2) & np.isin(boxes[:, 4], classes) & (boxes[:, 5] >= 0.4)
+            floor = int(((seen >= 0.2) & np.isin(boxes[:, 4], classes)).sum() > 0)
+            count = int(fields[name])
+            fields[name] = min(count, max(count - int(lost.sum()), floor))
+        return replace(self, fields=fields, boxes=cut[seen >= 0.2])
+
+    def scaled(self, factor: float, left: float = 0.0, top: float = 0.0) -> 'Label':
+        """Return the label of the resized picture, moved by so many pixels."""
+        boxes = self.boxes.copy()
+        boxes[:, :4] = boxes[:, :4] * factor + np.array([left, top, left, top], dtype=np.float32)
+        return replace(self, boxes=boxes)
 
     def targets(self) -> list[int]:
         """Return one class number a field, in the order of the table."""
@@ -94,7 +139,8 @@ def read_labels(file: Path, frames: Path, splits: Iterable[str]) -> list[Record]
             data = json.loads(line)
             if data['split'] not in wanted:
                 continue
-            labels = tuple(_label(item) for item in data['labels'])
+            boxes = _boxes(data.get('boxes', ()))
+            labels = tuple(_label(item, boxes) for item in data['labels'])
             path = frames / data['file']
             records.append(Record(data['id'], data['split'], data['source'], path, labels))
         except (KeyError, TypeError, ValueError, ConfigError) as err:
@@ -102,6 +148,20 @@ def read_labels(file: Path, frames: Path, splits: Iterable[str]) -> list[Record]
     return records
 
 
-def _label(data: Mapping[str, Any]) -> Label:
+def _label(data: Mapping[str, Any], boxes: NDArray[np.float32]) -> Label:
     fields = {name: check_value(name, data[name]) for name in FIELDS}
-    return Label(fields, str(data['caption']))
+    return Label(fields, str(data['caption']), boxes)
+
+
+def _boxes(items: Sequence[Mapping[str, Any]]) -> NDArray[np.float32]:
+    """Take boxes of the schema's classes; detectors know others too."""
+    rows = [
+        [*map(float, b['box']), OBJECT_CLASSES.index(b['cls']), float(b['score'])]
+        for b in items
+        if b['cls'] in OBJECT_CLASSES
+    ]
+    return np.array(rows, dtype=np.float32).reshape(-1, 6)
+
+
+def _area(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])

@@ -11,7 +11,8 @@ Killed at any point, the same command goes on where it was.
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+import hashlib
 import os
 from pathlib import Path
 import sys
@@ -23,6 +24,7 @@ from torch import nn
 
 from caption_node.description import FIELDS
 from caption_node.errors import CaptionError, ConfigError
+from caption_node.training.augment import CONDITIONS
 from caption_node.training.cache import FeatureCache, Sample, finished_shards, write_shard
 from caption_node.training.calibrate import calibrate
 from caption_node.training.config import TrainConfig, load_config
@@ -33,60 +35,83 @@ from caption_node.training.data import (
     build_vocabulary,
     is_held_out,
     plain_samples,
-    rendered_samples,
-    shard_folders,
     varied_samples,
 )
+from caption_node.training.end_to_end import EncoderRun
 from caption_node.training.export import write_bundle
-from caption_node.training.labels import read_labels
+from caption_node.training.field_loss import field_loss, field_weights
+from caption_node.training.labels import Record, read_labels
 from caption_node.training.model.captioner import Captioner
-from caption_node.training.model.nanodet import load_nanodet
+from caption_node.training.model.detection import SCHEMA_COLUMNS
+from caption_node.training.model.nanodet import keep_columns, load_nanodet
+from caption_node.training.model.roles import DERIVED
 from caption_node.training.model.scene import SCENE_WIDTH, Features, SceneConfig, field_starts
-from caption_node.training.objectives.mle import (
-    SentenceEncoder,
-    contrast_loss,
-    field_loss,
-    field_weights,
-    word_loss,
-)
-from caption_node.vocabulary import SPECIAL, Vocabulary
+from caption_node.training.objectives.mle import SentenceEncoder, contrast_loss, word_loss
+from caption_node.training.progress import Journal, log
+from caption_node.training.render_store import stored_renders
+from caption_node.vocabulary import Vocabulary
 
 RENDERS_PER_SHARD = 300
 
 
-def fill_cache(config: TrainConfig, model: Captioner) -> FeatureCache:
+@dataclass
+class Frames:
+    """What trains: labelled frames, and our own renders beside them."""
+
+    real: list[Record]
+    renders: list[Record]
+
+
+def read_frames(config: TrainConfig) -> Frames:
     """
-    Write the shards that are missing and open them all.
+    Read the frames of a configuration and make the renders that are missing.
 
     :raises ConfigError: If the labels or frames cannot be read.
     """
-    records = read_labels(config.labels, config.frames, config.splits)
-    if not records:
+    real = read_labels(config.labels, config.frames, config.splits)
+    if not real:
         raise ConfigError(f'{config.labels} has no frames of the splits {config.splits}')
+    folder = config.work / 'renders'
+    return Frames(real, stored_renders(folder, config.renders) if config.renders else [])
+
+
+def vocabulary_of(frames: Frames, min_count: int) -> Vocabulary:
+    """Collect the words that sentences of training frames use."""
+    used = [r for r in frames.real if not is_held_out(r.id)]
+    captions = [r.labels[0].caption or '' for r in (*used, *frames.renders)]
+    return build_vocabulary([*captions, *CONDITIONS * min_count], min_count)
+
+
+def fill_cache(config: TrainConfig, model: Captioner, frames: Frames) -> FeatureCache:
+    """Write the shards that are missing for this encoder and open them all."""
     height, width = model.config.height, model.config.width_px
+    real, count = frames.real, len(frames.real)
     jobs: list[tuple[str, int, Iterator[Sample]]] = [
-        ('plain', len(records), plain_samples(records, height, width))
+        ('plain', count, plain_samples(real, height, width))
     ]
     for v in range(config.variants):
-        samples = varied_samples(records, v, height, width)
-        jobs.append((f'variant{v:02d}', len(records), samples))
-    for first in range(0, config.renders, RENDERS_PER_SHARD):
-        count = min(RENDERS_PER_SHARD, config.renders - first)
-        samples = rendered_samples(first, count, height, width)
-        jobs.append((f'render{first:05d}', count, samples))
-    root = shard_folders(config.work)
-    for name, count, samples in jobs:
+        jobs.append((f'variant{v:02d}', count, varied_samples(real, v, height, width)))
+    for first in range(0, len(frames.renders), RENDERS_PER_SHARD):
+        part = frames.renders[first : first + RENDERS_PER_SHARD]
+        samples = varied_samples(part, first, height, width)
+        jobs.append((f'render{first:05d}', len(part), samples))
+    root = cache_folder(config.work, model)
+    for name, size, samples in jobs:
         folder = root / name
         if folder not in finished_shards(root):
             begun = time.perf_counter()
-            write_shard(folder, samples, count, model)
-            log(f'cached {count} frames as {name} in {time.perf_counter() - begun:.0f} s')
+            write_shard(folder, samples, size, model)
+            log(f'cached {size} frames as {name} in {time.perf_counter() - begun:.0f} s')
     return FeatureCache([root / name for name, _, _ in jobs])
 
 
-def log(text: str) -> None:
-    """Write one line of progress."""
-    print(text, file=sys.stderr, flush=True)
+def cache_folder(work: Path, model: Captioner) -> Path:
+    """Return where features of this very encoder are kept."""
+    digest = hashlib.sha256()
+    for name, value in sorted(model.detector.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return work / f'cache-{digest.hexdigest()[:12]}'
 
 
 def hide_boxes(features: Features, share: float) -> Features:
@@ -104,11 +129,14 @@ def losses(
 ) -> tuple[torch.Tensor, dict[str, float]]:
     """Return the loss of a batch and its parts."""
     features = hide_boxes(batch.features, config.hide_boxes) if model.training else batch.features
-    raw, _, embedding, memory, bias = model.scene(features)
-    fields = field_loss(raw, batch.targets, weights)
+    scene = model.scene(features)
+    fields = field_loss(scene.learnt, batch.targets, weights)
+    fields = fields + field_loss(scene.derived, batch.targets, weights, DERIVED)
     inputs, following = batch.tokens[:, :-1], batch.tokens[:, 1:]
-    words = word_loss(model.decoder(inputs, memory, bias), following, config.label_smoothing)
-    contrast = contrast_loss(embedding, sentences(batch.tokens), batch.said, batch.ids)
+    words = word_loss(
+        model.decoder(inputs, scene.memory, scene.bias), following, config.label_smoothing
+    )
+    contrast = contrast_loss(scene.embedding, sentences(batch.tokens), batch.said, batch.ids)
     total = words + config.field_weight * fields + config.contrast_weight * contrast
     parts = {
         'fields': float(fields.detach()),
@@ -190,32 +218,29 @@ class Run:
         config = self.config
         device = torch.device(config.device)
         weights = field_weights(self.batches.targets[self.batches.indices])
-        begun = time.perf_counter()
-        first = self.step
-        while self.step < config.steps:
-            # A generator per step: a resumed run draws what an uninterrupted one would.
-            rng = np.random.default_rng([config.seed, self.step])
-            torch.manual_seed(config.seed * 1_000_003 + self.step)
-            chosen = self.batches.draw(config.batch, config.render_share, rng)
-            self.trained.train()
-            for group in self.optimiser.param_groups:
-                group['lr'] = learning_rate(self.step, config)
-            written_only = self.step >= config.grammar_until * config.steps
-            batch = self.batches.take(chosen, device, written_only)
-            loss, parts = losses(self.model, self.sentences, batch, weights, config)
-            self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(self.trained.parameters(), 1.0)
-            self.optimiser.step()
-            self._update_average()
-            self.step += 1
-            if self.step % 50 == 0:
-                rate = (self.step - first) / (time.perf_counter() - begun)
-                text = ' '.join(f'{k} {v:.3f}' for k, v in parts.items())
-                log(f'step {self.step}/{config.steps} {text} {rate:.2f} steps/s')
-            if self.step % 500 == 0:
-                self.save()
-                log(self.check(held_out, weights))
+        folder = config.work / 'tensorboard'
+        with Journal(folder, 'heads', config.steps, self.step) as journal:
+            while self.step < config.steps:
+                # A generator per step: a resumed run draws what an uninterrupted one would.
+                rng = np.random.default_rng([config.seed, self.step])
+                torch.manual_seed(config.seed * 1_000_003 + self.step)
+                chosen = self.batches.draw(config.batch, config.render_share, rng)
+                self.trained.train()
+                for group in self.optimiser.param_groups:
+                    group['lr'] = learning_rate(self.step, config)
+                written_only = self.step >= config.grammar_until * config.steps
+                batch = self.batches.take(chosen, device, written_only)
+                loss, parts = losses(self.model, self.sentences, batch, weights, config)
+                self.optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                nn.utils.clip_grad_norm_(self.trained.parameters(), 1.0)
+                self.optimiser.step()
+                self._update_average()
+                self.step += 1
+                journal.step(self.step, parts)
+                if self.step % 500 == 0:
+                    self.save()
+                    journal.note(self.step, self.check(held_out, weights), 'held-out')
         self.save()
         self.trained.load_state_dict(self.average)
 
@@ -225,8 +250,8 @@ class Run:
             if value.is_floating_point():
                 self.average[name].lerp_(value.detach(), 1 - keep)
 
-    def check(self, held_out: Sequence[int], weights: dict[str, torch.Tensor]) -> str:
-        """Return the averaged weights' losses on held-out frames as text."""
+    def check(self, held_out: Sequence[int], weights: dict[str, torch.Tensor]) -> dict[str, float]:
+        """Return the averaged weights' losses on held-out frames."""
         current = {k: v.detach().clone() for k, v in self.trained.state_dict().items()}
         self.trained.load_state_dict(self.average)
         self.trained.eval()
@@ -240,17 +265,7 @@ class Run:
                 for k, v in parts.items():
                     sums[k] = sums.get(k, 0.0) + v * len(chosen) / len(held_out)
         self.trained.load_state_dict(current)
-        return 'held out: ' + ' '.join(f'{k} {v:.3f}' for k, v in sums.items())
-
-
-def vocabulary_of(cache: FeatureCache, min_count: int) -> Vocabulary:
-    """Collect the words of all sentences in the cache that train, each frame once a wording."""
-    said = {
-        (row['id'], row['caption'])
-        for row in cache.info
-        if row['caption'] and not is_held_out(row['id'])
-    }
-    return build_vocabulary([caption for _, caption in sorted(said)], min_count)
+        return sums
 
 
 def train(config: TrainConfig) -> None:
@@ -263,13 +278,17 @@ def train(config: TrainConfig) -> None:
     torch.manual_seed(config.seed)
     config.work.mkdir(parents=True, exist_ok=True)
     sizes = SceneConfig(dropout=config.dropout)
-    eyes = Captioner(sizes, Vocabulary(SPECIAL), load_nanodet(config.encoder))
-    cache = fill_cache(config, eyes.to(config.device))
-    vocabulary = vocabulary_of(cache, config.min_count)
-    log(f'{len(cache)} samples, {len(vocabulary)} words')
+    frames = read_frames(config)
+    vocabulary = vocabulary_of(frames, config.min_count)
+    log(f'{len(frames.real)} frames, {len(frames.renders)} renders, {len(vocabulary)} words')
     torch.manual_seed(config.seed)
-    model = Captioner(sizes, vocabulary, eyes.detector)
-    model.to(config.device)
+    detector = keep_columns(load_nanodet(config.encoder), SCHEMA_COLUMNS)
+    model = Captioner(sizes, vocabulary, detector).to(config.device)
+    if config.encoder_steps:
+        first = EncoderRun(config, model, vocabulary, frames.real, frames.renders)
+        first.resume()
+        first.train()
+    cache = fill_cache(config, model, frames)
     used = [i for i, row in enumerate(cache.info) if not is_held_out(row['id'])]
     kept = [
         i

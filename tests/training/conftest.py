@@ -7,6 +7,7 @@ import pytest
 torch = pytest.importorskip('torch', reason='PyTorch is not installed (setup.sh --with-training)')
 
 from caption_node.training.model.captioner import Captioner  # noqa: E402
+from caption_node.training.model.detection import SCHEMA_COLUMNS  # noqa: E402
 from caption_node.training.model.nanodet import NanoDet  # noqa: E402
 from caption_node.training.model.scene import SceneConfig  # noqa: E402
 from caption_node.vocabulary import SPECIAL, Vocabulary  # noqa: E402
@@ -26,7 +27,7 @@ def captioner(vocabulary: Vocabulary) -> Captioner:
     config = SceneConfig(
         height=128, width_px=192, boxes=8, width=32, heads=2, feed_forward=48, tokens=12
     )
-    model = Captioner(config, vocabulary, NanoDet())
+    model = Captioner(config, vocabulary, NanoDet(len(SCHEMA_COLUMNS)))
     for p in model.decoder.parameters():  # random weights of ordinary size write varied words
         torch.nn.init.normal_(p, std=0.3)
     return model.eval()

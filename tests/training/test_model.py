@@ -12,17 +12,19 @@ from caption_node.errors import BundleError
 from caption_node.training.export import export_graph
 from caption_node.training.grounding_words import GROUPS
 from caption_node.training.model.captioner import OUTPUT_NAMES, Captioner
-from caption_node.training.model.detection import BoxDecoder, sample_objects
+from caption_node.training.model.detection import SCHEMA_COLUMNS, BoxDecoder, sample_objects
 from caption_node.training.model.nanodet import (
     COCO_CLASSES,
     MEAN_BGR,
     REG_BINS,
     SCALE_BGR,
     STRIDES,
+    keep_columns,
     load_nanodet,
 )
 from caption_node.vocabulary import BOS, EOS, PAD, Vocabulary
 
+COLUMNS = len(SCHEMA_COLUMNS)
 onnxruntime = pytest.importorskip('onnxruntime')
 
 
@@ -55,14 +57,12 @@ def head_with(
     """Raw outputs with boxes at stride 8: (column, row, class, logit), 4 cells to every side."""
     levels = []
     for stride in STRIDES:
-        level = torch.full(
-            (1, COCO_CLASSES + 4 * REG_BINS, height // stride, width // stride), -9.0
-        )
+        level = torch.full((1, COLUMNS + 4 * REG_BINS, height // stride, width // stride), -9.0)
         levels.append(level)
     for column, row, kind, logit in boxes:
         levels[0][0, kind, row, column] = logit
         for side in range(4):
-            levels[0][0, COCO_CLASSES + side * REG_BINS + 4, row, column] = 50.0
+            levels[0][0, COLUMNS + side * REG_BINS + 4, row, column] = 50.0
     return levels
 
 
@@ -78,7 +78,7 @@ def test_box_decoder_gives_pixels_classes_and_falling_scores() -> None:
 
 def test_suppression_keeps_the_best_of_rivals_and_all_others() -> None:
     decoder = BoxDecoder(128, 192, boxes=8, candidates=20)
-    crowd = [(10, 8, 2, 2.0), (11, 8, 7, 1.5), (10, 9, 2, 1.0), (10, 8, 0, 1.2), (20, 8, 2, 0.5)]
+    crowd = [(10, 8, 2, 2.0), (11, 8, 5, 1.5), (10, 9, 2, 1.0), (10, 8, 0, 1.2), (20, 8, 2, 0.5)]
     _, classes, scores = decoder(head_with(crowd, 128, 192))
     # The lorry and the second car cover the first car; the car at column 20 stands apart.
     # Class 0 at the first car's cell loses there, since one cell gives one class.
@@ -116,18 +116,34 @@ def test_colour_patch_shows_what_lies_in_the_box() -> None:
     rgb = torch.zeros(1, 3, 128, 192)
     rgb[0, 0, 40:60, 50:80] = 255.0
     boxes = torch.tensor([[[50.0, 40.0, 80.0, 60.0], [100.0, 40.0, 130.0, 60.0]]])
-    _, colours = sample_objects(rgb, torch.zeros(1, 4, 16, 24), boxes, 6)
+    features, colours = sample_objects(rgb, rgb[:, :2, ::8, ::8] / 255, boxes, 6, 3)
     patch = colours[0].reshape(2, 3, 36)
     assert torch.allclose(patch[0, 0], torch.ones(36))
     assert torch.allclose(patch[0, 1:], -torch.ones(2, 36))
     assert torch.allclose(patch[1], -torch.ones(3, 36))
+    assert features.shape == (1, 2, 2 * 9)
+    assert float(features[0, 0, :9].mean()) > 0.6
+    assert float(features[0, 0, 9:].abs().max()) == 0
+    assert float(features[0, 1].abs().max()) == 0
+
+
+def test_kept_columns_say_what_they_said_before(shared: Path) -> None:
+    whole = load_nanodet(shared / 'weights' / 'nanodet_plus_m_416.onnx').eval()
+    kept = keep_columns(whole, SCHEMA_COLUMNS).eval()
+    rgb = torch.rand(1, 3, 128, 192) * 255
+    with torch.no_grad():
+        before, after = whole(rgb)[2], kept(rgb)[2]
+    rows = [*SCHEMA_COLUMNS, *range(COCO_CLASSES, COCO_CLASSES + 4 * REG_BINS)]
+    for b, a in zip(before, after, strict=True):
+        assert torch.allclose(b[:, rows], a, atol=1e-4)
 
 
 def test_unrolled_loop_writes_what_teacher_forcing_finds_likeliest(captioner: Captioner) -> None:
     with torch.no_grad():
         features = captioner.perceive(images(3, captioner))
-        _, logits, _, memory, bias = captioner.scene(features)
-        evidence = captioner.evidence(features, logits)
+        scene = captioner.scene(features)
+        memory, bias = scene.memory, scene.bias
+        evidence = captioner.evidence(features, scene.logits)
         tokens, logp = captioner.decoder.greedy(memory, bias, evidence)
         begin = torch.full((3, 1), BOS)
         forced = captioner.decoder(torch.cat([begin, tokens[:, :-1]], 1), memory, bias)
@@ -155,7 +171,8 @@ def test_words_without_evidence_are_never_said(
         decoder.bias[person] += 1000.0
         try:
             features = captioner.perceive(images(2, captioner))
-            *_, memory, bias = captioner.scene(features)
+            scene = captioner.scene(features)
+            memory, bias = scene.memory, scene.bias
             nobody, _ = decoder.greedy(memory, bias, torch.zeros(2, len(GROUPS)))
             somebody, _ = decoder.greedy(memory, bias, torch.ones(2, len(GROUPS)))
         finally:

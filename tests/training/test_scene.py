@@ -9,7 +9,8 @@ import torch
 
 from caption_node.description import FIELDS, OBJECT_CLASSES
 from caption_node.training.model.captioner import Captioner
-from caption_node.training.model.scene import LEAD_DOUBT, Features, field_starts
+from caption_node.training.model.roles import DERIVED, ObjectRoles
+from caption_node.training.model.scene import Features, derived_columns, field_starts
 from caption_node.training.train import prior_of
 
 CAR = OBJECT_CLASSES.index('car')
@@ -29,30 +30,64 @@ def seen(
     return replace(f, boxes=boxes, classes=classes, scores=scores)
 
 
-@pytest.mark.parametrize(
-    ('box', 'kind', 'score', 'doubted'),
-    [
-        ((86, 60, 106, 80), CAR, 0.8, False),  # straight ahead
-        ((86, 60, 106, 80), CAR, 0.2, True),  # too unsure to be published
-        ((86, 60, 106, 80), PERSON, 0.8, True),  # people do not lead
-        ((10, 60, 30, 80), CAR, 0.8, True),  # 76 px aside at 20 px tall: 5.7 m
-    ],
-)
-def test_lead_is_doubted_unless_a_published_vehicle_stands_in_our_lane(
-    captioner: Captioner,
-    box: tuple[float, float, float, float],
-    kind: int,
-    score: float,
-    doubted: bool,
-) -> None:
+def test_no_object_no_lead_no_count_no_lamp(captioner: Captioner) -> None:
+    nothing = seen(captioner, (0, 0, 0, 0), CAR, 0.0)
     with torch.no_grad():
-        raw, published, *_ = captioner.scene(seen(captioner, box, kind, score))
-    shift = (published - raw)[0]
-    starts = field_starts()
-    for name in ('lead', 'lead_range'):
-        assert float(shift[starts[name]]) == pytest.approx(LEAD_DOUBT if doubted else 0, abs=1e-5)
-        shift[starts[name]] = 0
-    assert float(shift.abs().max()) < 1e-5
+        derived = captioner.scene(nothing).derived[0]
+    start = 0
+    for name in DERIVED:
+        part = derived[start : start + FIELDS[name].width]
+        start += FIELDS[name].width
+        if FIELDS[name].kind == 'categorical':
+            assert int(part.argmax()) == 0, name
+            assert float(part.exp()[0]) == pytest.approx(1.0, abs=1e-3)
+    assert start == len(derived) == len(derived_columns())
+
+
+def test_objects_play_only_the_parts_of_their_class(captioner: Captioner) -> None:
+    box = (86.0, 60.0, 106.0, 80.0)
+    with torch.no_grad():
+        car = captioner.scene(seen(captioner, box, CAR, 0.8)).derived[0].exp()
+        person = captioner.scene(seen(captioner, box, PERSON, 0.8)).derived[0].exp()
+    assert float(car[0]) < 0.999  # a car may lead
+    assert float(person[0]) == pytest.approx(1.0, abs=1e-3)  # people do not
+
+
+def test_counts_are_bells_around_what_is_seen() -> None:
+    roles = ObjectRoles(8)
+    with torch.no_grad():
+        roles.parts.weight.zero_()
+        roles.parts.bias.fill_(20.0)  # every object counts
+        roles.scene.weight.zero_()
+        roles.scene.bias.fill_(-20.0)  # and nothing is unseen
+        classes = torch.tensor([[CAR, CAR, CAR, PERSON, CAR]])
+        scores = torch.tensor([[0.9, 0.8, 0.7, 0.9, 0.01]])  # the last is not there
+        out = roles(torch.zeros(1, 5, 8), classes, scores, torch.zeros(1, 8))[0]
+    at = 0
+    found = {}
+    for name in DERIVED:
+        found[name] = int(out[at : at + FIELDS[name].width].argmax())
+        at += FIELDS[name].width
+    assert (found['vehicles'], found['people'], found['cyclists']) == (3, 1, 0)
+
+
+def test_published_logits_are_mixed_by_share(captioner: Captioner) -> None:
+    f = seen(captioner, (86, 60, 106, 80), CAR, 0.8)
+    encoder = captioner.scene
+    share = encoder.share.clone()
+    columns = derived_columns()
+    with torch.no_grad():
+        try:
+            encoder.share.zero_()
+            learnt = encoder(f)
+            encoder.share[columns] = 1.0
+            derived = encoder(f)
+        finally:
+            encoder.share.copy_(share)
+    assert torch.allclose(learnt.logits, learnt.learnt)
+    assert torch.allclose(derived.logits[:, columns], derived.derived)
+    others = [i for i in range(derived.logits.shape[1]) if i not in columns]
+    assert torch.allclose(derived.logits[:, others], derived.learnt[:, others])
 
 
 def test_prior_undoes_the_weights_of_the_named_fields_only() -> None:

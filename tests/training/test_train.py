@@ -15,16 +15,12 @@ from caption_node.training.cache import FeatureCache, Sample, finished_shards, w
 from caption_node.training.calibrate import fit_logistic, fit_temperatures
 from caption_node.training.config import TrainConfig
 from caption_node.training.data import Batches, is_held_out
+from caption_node.training.field_loss import count_targets, field_loss, field_weights
 from caption_node.training.labels import Label
 from caption_node.training.model.captioner import Captioner
+from caption_node.training.model.detection import SCHEMA_COLUMNS
 from caption_node.training.model.nanodet import NanoDet
-from caption_node.training.objectives.mle import (
-    contrast_loss,
-    count_targets,
-    field_loss,
-    field_weights,
-    word_loss,
-)
+from caption_node.training.objectives.mle import contrast_loss, word_loss
 from caption_node.training.train import Run, learning_rate
 from caption_node.vocabulary import BOS, EOS, PAD, UNK, Vocabulary
 
@@ -54,7 +50,7 @@ def setup(
     torch.manual_seed(0)
     torch.set_num_threads(1)
     size = (captioner.config.height, captioner.config.width_px)
-    eyes = NanoDet()
+    eyes = NanoDet(len(SCHEMA_COLUMNS))
     for conv in eyes.convolutions_in_file_order():  # random eyes that still tell pictures apart
         torch.nn.init.kaiming_normal_(conv.weight, a=0.1)
     model = Captioner(replace(captioner.config, dropout=0.0), vocabulary, eyes)
@@ -81,7 +77,7 @@ def test_ten_frames_are_learnt_by_heart(
     with torch.no_grad():
         batch = batches.take(list(range(10)), torch.device('cpu'))
         tokens, *_ = model.describe(batch.features)
-        scene = model.scene(batch.features)[0]
+        scene = model.scene(batch.features).learnt
     said = [vocabulary.decode(row.tolist()) for row in tokens]
     assert said == [f'A car is on the {SIDES[k % 2]}.' for k in range(10)]
     names = list(FIELDS)

@@ -52,12 +52,23 @@ class Captioner(nn.Module):
 
         :param image: (B, H, W, 3) uint8 RGB, letterboxed.
         """
+        return self.look(image)[0]
+
+    def look(self, image: Tensor) -> tuple[Features, list[Tensor]]:
+        """
+        Run encoder and detector; boxes carry no gradient.
+
+        :returns: the features, and the detector's raw outputs for its loss.
+        """
         # TensorRT takes uint8 only into a cast, so the cast comes before the transpose.
         rgb = image.float().permute(0, 3, 1, 2)
         (_, c4, c5), levels, heads = self.detector(rgb)
-        boxes, classes, scores = self.boxes(heads)
-        features, colours = sample_objects(rgb, levels[0], boxes, self.config.patch)
-        return Features(c4, c5, levels[2], boxes, classes, scores, features, colours)
+        boxes, classes, scores = self.boxes([h.detach() for h in heads])
+        features, colours = sample_objects(
+            rgb, levels[0], boxes, self.config.patch, self.config.points
+        )
+        found = Features(c4, c5, levels[2], boxes, classes, scores, features, colours)
+        return found, heads
 
     def evidence(self, features: Features, logits: Tensor) -> Tensor:
         """Return (B, G) of 0 and 1: whether the words of each group may be said."""
@@ -89,6 +100,6 @@ class Captioner(nn.Module):
 
     def describe(self, f: Features) -> tuple[Tensor, ...]:
         """Run what follows perception; outputs as :meth:`forward`."""
-        _, logits, embedding, memory, bias = self.scene(f)
-        tokens, token_logp = self.decoder.greedy(memory, bias, self.evidence(f, logits))
-        return tokens, token_logp, f.boxes, f.classes, f.scores, logits, embedding
+        s = self.scene(f)
+        tokens, token_logp = self.decoder.greedy(s.memory, s.bias, self.evidence(f, s.logits))
+        return tokens, token_logp, f.boxes, f.classes, f.scores, s.logits, s.embedding

@@ -11,20 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from caption_node.training.model.nanodet import COCO_CLASSES, REG_BINS, STRIDES
+from caption_node.training.model.nanodet import REG_BINS, STRIDES
 
-# COCO columns behind each class of the schema, in the order of OBJECT_CLASSES.
-_COCO_COLUMNS = (
-    (0,),
-    (1,),
-    (2,),
-    (3,),
-    (5,),
-    (7,),
-    (9,),
-    (11,),
-    tuple(range(14, 24)),
-)
+SCHEMA_COLUMNS = (0, 1, 2, 3, 5, 7, 9, 11, *range(14, 24))
+"""COCO columns that the head keeps: one a class of the schema, ten kinds of animal at the end."""
+ANIMALS = 8
+"""Where the animals begin among the kept columns."""
 # A lorry is often seen as car and truck at once: these classes suppress each other.
 _RIVALS = (0, 1, 2, 1, 2, 2, 3, 4, 5)
 PRESENT_SCORE = 0.05
@@ -73,19 +65,18 @@ class BoxDecoder(nn.Module):
         """
         Decode one batch.
 
-        :param heads: Per level (B, 112, H/s, W/s).
+        :param heads: Per level (B, columns + 32, H/s, W/s), columns as SCHEMA_COLUMNS.
         :returns: boxes (B, K, 4) as x_min, y_min, x_max, y_max in input pixels; classes (B, K)
             int64 in the order of the schema; scores (B, K) 0..1, falling, 0 where suppressed.
         """
-        flat = torch.cat([h.flatten(2) for h in heads], 2).transpose(1, 2)  # (B, N, 112)
-        logits = torch.stack(
-            [flat[:, :, c[0] : c[-1] + 1].amax(2) for c in _COCO_COLUMNS], 2
-        )  # (B, N, 9)
-        best, classes = logits.max(2)
+        flat = torch.cat([h.flatten(2) for h in heads], 2).transpose(1, 2)  # (B, N, 50)
+        columns = len(SCHEMA_COLUMNS)
+        best, classes = flat[:, :, :columns].max(2)
+        classes = classes.clamp(max=ANIMALS)
         top, index = best.topk(self.candidates, 1)  # (B, C), falling
         classes = classes.gather(1, index)
         width = 4 * REG_BINS
-        bins = flat[:, :, COCO_CLASSES:].gather(1, index[:, :, None].expand(-1, -1, width))
+        bins = flat[:, :, columns:].gather(1, index[:, :, None].expand(-1, -1, width))
         bins = bins.reshape(-1, self.candidates, 4, REG_BINS).softmax(3)
         distance = (bins * self.bins).sum(3) * self.strides[index]  # (B, C, 4) pixels
         centre = self.centres[index]
@@ -115,7 +106,9 @@ class BoxDecoder(nn.Module):
         return keep
 
 
-def sample_objects(rgb: Tensor, level: Tensor, boxes: Tensor, patch: int) -> tuple[Tensor, Tensor]:
+def sample_objects(
+    rgb: Tensor, level: Tensor, boxes: Tensor, patch: int, points: int
+) -> tuple[Tensor, Tensor]:
     """
     Take what the picture and the finest feature map show at each box.
 
@@ -123,17 +116,22 @@ def sample_objects(rgb: Tensor, level: Tensor, boxes: Tensor, patch: int) -> tup
     :param level: (B, C, H/8, W/8).
     :param boxes: (B, K, 4) input pixels.
     :param patch: Side of the colour patch in samples.
-    :returns: features (B, K, C) at the box centres, colours (B, K, 3 * patch * patch) in -1..1.
+    :param points: Side of the grid of features in samples.
+    :returns: features (B, K, C * points * points), colours (B, K, 3 * patch * patch) in -1..1.
     """
-    k, height, width = int(boxes.shape[1]), int(rgb.shape[2]), int(rgb.shape[3])
+    height, width = int(rgb.shape[2]), int(rgb.shape[3])
     span = torch.tensor([width, height, width, height], dtype=boxes.dtype, device=boxes.device)
     unit = boxes / span * 2 - 1  # grid_sample's -1..1
-    centre = (unit[:, :, :2] + unit[:, :, 2:]) / 2
-    features = F.grid_sample(level, centre[:, :, None], align_corners=False)[..., 0]  # (B, C, K)
-    steps = (torch.arange(patch, device=boxes.device).float() + 0.5) / patch
+    features = _sample(level, unit, points)
+    return features, _sample(rgb, unit, patch) / 127.5 - 1
+
+
+def _sample(picture: Tensor, unit: Tensor, side: int) -> Tensor:
+    """Sample (B, C, h, w) at side x side points in each of (B, K, 4) boxes given in -1..1."""
+    k, channels = int(unit.shape[1]), int(picture.shape[1])
+    steps = (torch.arange(side, device=unit.device).float() + 0.5) / side
     grid_y, grid_x = torch.meshgrid(steps, steps, indexing='ij')
-    inner = torch.stack([grid_x, grid_y], -1).reshape(1, 1, patch * patch, 2)
-    points = unit[:, :, None, :2] + inner * (unit[:, :, None, 2:] - unit[:, :, None, :2])
-    colours = F.grid_sample(rgb, points, align_corners=False)  # (B, 3, K, P * P)
-    colours = colours.permute(0, 2, 1, 3).reshape(-1, k, 3 * patch * patch)
-    return features.transpose(1, 2), colours / 127.5 - 1
+    inner = torch.stack([grid_x, grid_y], -1).reshape(1, 1, side * side, 2)
+    places = unit[:, :, None, :2] + inner * (unit[:, :, None, 2:] - unit[:, :, None, :2])
+    found = F.grid_sample(picture, places, align_corners=False)  # (B, C, K, side * side)
+    return found.permute(0, 2, 1, 3).reshape(-1, k, channels * side * side)

@@ -9,7 +9,7 @@ Every module lists its convolutions in the order of the published ONNX file, so 
 are taken over by walking both lists side by side.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -155,11 +155,11 @@ class GhostPan(nn.Module):
 class DetectionHead(nn.Module):
     """Per level: two separable convolutions, then class logits and distance bins."""
 
-    def __init__(self, channels: int = 96) -> None:
+    def __init__(self, channels: int = 96, classes: int = COCO_CLASSES) -> None:
         super().__init__()
         self.first = nn.ModuleList(SeparableConv(channels) for _ in STRIDES)
         self.second = nn.ModuleList(SeparableConv(channels) for _ in STRIDES)
-        out = COCO_CLASSES + 4 * REG_BINS
+        out = classes + 4 * REG_BINS
         self.predict = nn.ModuleList(_conv(channels, out, 1) for _ in STRIDES)
 
     def forward(self, levels: list[Tensor]) -> list[Tensor]:
@@ -168,16 +168,21 @@ class DetectionHead(nn.Module):
 
 
 class NanoDet(nn.Module):
-    """RGB pixels 0..255 to backbone features, pyramid features and raw head outputs."""
+    """
+    RGB pixels 0..255 to backbone features, pyramid features and raw head outputs.
+
+    :param classes: Columns of class logits; the published network has those of COCO.
+    """
 
     mean_rgb: Tensor
     scale_rgb: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = COCO_CLASSES) -> None:
         super().__init__()
+        self.classes = classes
         self.backbone = Backbone()
         self.neck = GhostPan()
-        self.head = DetectionHead()
+        self.head = DetectionHead(classes=classes)
         mean = torch.tensor(MEAN_BGR).flip(0).view(1, 3, 1, 1)
         scale = torch.tensor(SCALE_BGR).flip(0).view(1, 3, 1, 1)
         self.register_buffer('mean_rgb', mean, persistent=False)
@@ -188,7 +193,8 @@ class NanoDet(nn.Module):
         Run encoder and head.
 
         :param rgb: (B, 3, H, W) float, 0..255; H and W multiples of 64.
-        :returns: (c3, c4, c5), [p3 .. p6], and per level (B, 112, H/s, W/s) class logits and bins.
+        :returns: (c3, c4, c5), [p3 .. p6], and per level (B, classes + 32, H/s, W/s) class logits
+            and bins.
         """
         features = self.backbone((rgb - self.mean_rgb) * self.scale_rgb)
         levels = self.neck(*features)
@@ -202,6 +208,24 @@ class NanoDet(nn.Module):
         for level in reversed(range(len(STRIDES))):
             for part in (self.head.second[level], self.head.predict[level]):
                 yield from (m for m in part.modules() if isinstance(m, nn.Conv2d))
+
+
+def keep_columns(detector: NanoDet, columns: Sequence[int]) -> NanoDet:
+    """
+    Return the same network with these columns of class logits only, in this order.
+
+    :param columns: Of the class logits that ``detector`` has.
+    """
+    kept = NanoDet(len(columns))
+    kept.backbone.load_state_dict(detector.backbone.state_dict())
+    kept.neck.load_state_dict(detector.neck.state_dict())
+    rows = [*columns, *range(detector.classes, detector.classes + 4 * REG_BINS)]
+    state = detector.head.state_dict()
+    for name, value in state.items():
+        if name.startswith('predict'):
+            state[name] = value[rows]
+    kept.head.load_state_dict(state)
+    return kept
 
 
 def load_nanodet(path: Path) -> NanoDet:

@@ -15,18 +15,17 @@ from torch.nn import functional as F
 
 from caption_node.description import FIELDS, OBJECT_CLASSES
 from caption_node.training.model.detection import PRESENT_SCORE
+from caption_node.training.model.roles import DERIVED, ObjectRoles
 
 SCENE_WIDTH = sum(f.width for f in FIELDS.values())
-GEOMETRY = 8
+GEOMETRY = 10
 PUBLISHED_SCORE = 0.35
 """A box this sure is published."""
 SPOKEN_SCORE = 0.45
 """A box this sure lets the sentence speak of its class: nine in ten of them are right."""
-LEAD_DOUBT = 1.4
-"""Added to `none` of the lead where no published box stands in our lane: four to one."""
-_HALF_LANE_M = 1.6
-# Heights in metres of those who can lead us; 0 for all others, in the order of OBJECT_CLASSES.
-_LEAD_HEIGHT_M = (0.0, 1.6, 1.5, 1.5, 3.1, 3.0, 0.0, 0.0, 0.0)
+# Heights in metres, in the order of OBJECT_CLASSES, to tell metres from pixels.
+_HEIGHT_M = (1.7, 1.6, 1.5, 1.5, 3.1, 3.0, 0.9, 0.75, 0.8)
+_FOCAL_WIDTHS = 0.95
 
 
 def field_starts() -> dict[str, int]:
@@ -36,6 +35,12 @@ def field_starts() -> dict[str, int]:
         starts[name] = start
         start += field.width
     return starts
+
+
+def derived_columns() -> list[int]:
+    """Return the logits of the fields that are read from the objects, in order."""
+    starts = field_starts()
+    return [starts[n] + k for n in DERIVED for k in range(FIELDS[n].width)]
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class SceneConfig:
     :param decoder_layers: Layers of the text decoder.
     :param embedding: Dimensions of the scene embedding.
     :param patch: Side of the colour patch that is taken at each box, in samples.
-    :param tallies: Gated sums over the objects.
+    :param points: Side of the grid of features that is taken at each box, in samples.
     :param tokens: T, words and marks of one sentence at most, the end mark counted in.
     """
 
@@ -64,7 +69,7 @@ class SceneConfig:
     decoder_layers: int = 2
     embedding: int = 128
     patch: int = 6
-    tallies: int = 32
+    points: int = 3
     tokens: int = 32
     dropout: float = 0.1
 
@@ -80,7 +85,7 @@ class Features:
     :param boxes: (B, K, 4) input pixels.
     :param classes: (B, K) int64.
     :param scores: (B, K) 0..1, 0 for no box.
-    :param object_features: (B, K, 96).
+    :param object_features: (B, K, 96 * points * points).
     :param object_colours: (B, K, 3 * patch * patch), -1..1.
     """
 
@@ -197,16 +202,19 @@ class GridEncoder(nn.Module):
 class ObjectEncoder(nn.Module):
     """Boxes with class, score, place, colours and features to one token each."""
 
+    height_m: Tensor
+
     def __init__(self, config: SceneConfig) -> None:
         super().__init__()
         self.span = (config.width_px, config.height)
+        self.register_buffer('height_m', torch.tensor(_HEIGHT_M), persistent=False)
         self.kind = nn.Embedding(len(OBJECT_CLASSES), config.width)
         colours = 3 * config.patch * config.patch
         self.geometry = nn.Linear(GEOMETRY, config.width)
         self.colours = nn.Sequential(
             nn.Linear(colours, 64), nn.ReLU(), nn.Linear(64, config.width)
         )
-        self.features = nn.Linear(96, config.width)
+        self.features = nn.Linear(96 * config.points**2, config.width)
         self.feed_forward = FeedForward(config.width, config.feed_forward, config.dropout)
         self.norm = nn.LayerNorm(config.width)
         self.together = Layer(config)
@@ -216,6 +224,10 @@ class ObjectEncoder(nn.Module):
         x1, y1, x2, y2 = f.boxes.unbind(2)
         w, h = (x2 - x1).clamp(min=1), (y2 - y1).clamp(min=1)
         px, py = self.span
+        # On a pinhole camera metres aside are to metres tall as pixels are.
+        tall_m = self.height_m[f.classes]
+        aside_m = ((x1 + x2) / 2 - px / 2) * tall_m / h
+        ahead_m = _FOCAL_WIDTHS * px * tall_m / h
         geometry = torch.stack(
             [
                 (x1 + x2) / px - 1,
@@ -226,6 +238,8 @@ class ObjectEncoder(nn.Module):
                 torch.log(w / h),
                 f.scores * 2 - 1,
                 torch.log(f.scores + 0.02) / 2,
+                torch.tanh(aside_m / 4),
+                torch.log(ahead_m) / 2 - 1.5,
             ],
             2,
         )
@@ -236,17 +250,39 @@ class ObjectEncoder(nn.Module):
         return self.together(x, x, bias), bias
 
 
+@dataclass
+class Scene:
+    """
+    What the scene encoder makes of one batch.
+
+    :param learnt: (B, S) logits as the field queries give them, for the loss.
+    :param derived: (B, R) logits of the fields that are read from the objects, for the loss.
+    :param logits: (B, S) to be published.
+    :param embedding: (B, E) of unit length.
+    :param memory: (B, M, D) for the decoder.
+    :param bias: (B, 1, 1, M), the memory's attention bias.
+    """
+
+    learnt: Tensor
+    derived: Tensor
+    logits: Tensor
+    embedding: Tensor
+    memory: Tensor
+    bias: Tensor
+
+
 class SceneEncoder(nn.Module):
     """
     Everything between the detector and the words.
 
-    ``prior`` (S,) is added to the logits that are published; training takes them without it. It
-    undoes the weights that training gave to rare values.
+    Buffers that are set after training, and change what is published only:
+    ``prior`` (S,) is added to the logits; it undoes the weights that training gave to rare values.
+    ``share`` (S,) is how much of a field's logits is read from the objects, 0..1.
     """
 
     prior: Tensor
-    lead_height: Tensor
-    lead_none: Tensor
+    share: Tensor
+    place_derived: Tensor
 
     def __init__(self, config: SceneConfig) -> None:
         super().__init__()
@@ -254,56 +290,41 @@ class SceneEncoder(nn.Module):
         width = config.width
         self.grid = GridEncoder(config)
         self.objects = ObjectEncoder(config)
+        self.surround = Layer(config)
         self.queries = nn.Parameter(torch.randn(1, len(FIELDS), width) * 0.02)
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.query_layers))
-        self.gates = nn.Linear(width, config.tallies)
-        self.tally = nn.Linear(config.tallies, width)
+        self.roles = ObjectRoles(width)
         self.norm = nn.LayerNorm(width)
         self.heads = nn.ModuleList(nn.Linear(width, f.width) for f in FIELDS.values())
         self.value = nn.Linear(SCENE_WIDTH, width)
         self.embed = nn.Linear(2 * width, config.embedding)
+        columns = derived_columns()
+        place = torch.zeros(len(columns), SCENE_WIDTH)
+        place[torch.arange(len(columns)), torch.tensor(columns)] = 1.0
+        self.register_buffer('place_derived', place, persistent=False)
+        self.register_buffer('share', place.sum(0) * 0.5, persistent=False)
         self.register_buffer('prior', torch.zeros(SCENE_WIDTH), persistent=False)
-        heights = torch.tensor(_LEAD_HEIGHT_M)
-        self.register_buffer('lead_height', heights, persistent=False)
-        none = torch.zeros(SCENE_WIDTH)
-        none[[field_starts()['lead'], field_starts()['lead_range']]] = LEAD_DOUBT
-        self.register_buffer('lead_none', none, persistent=False)
 
-    def forward(self, f: Features) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """
-        Encode one batch.
-
-        :returns: scene logits (B, S) as the heads give them, for the loss; scene logits (B, S)
-            to be published; embedding (B, E) of unit length; memory (B, M, D) for the decoder;
-            and the memory's attention bias (B, 1, 1, M).
-        """
+    def forward(self, f: Features) -> Scene:
+        """Encode one batch."""
         grid = self.grid(f.c4, f.c5, f.p5)  # (B, 240, D)
+        coarse = self._pooled(grid)  # (B, 60, D): words and objects need less detail than fields
         objects, hidden = self.objects(f)  # (B, K, D)
-        present = (f.scores >= PRESENT_SCORE).float()[:, :, None]
-        tally = self.tally(((self.gates(objects)).sigmoid() * present).sum(1) / 4)  # (B, D)
+        objects = self.surround(objects, coarse)
         seen = torch.cat([grid, objects], 1)
         bias = F.pad(hidden, (int(grid.shape[1]), 0))
-        x = self.queries + tally[:, None]
+        x = self.queries  # (1, fields, D): attention spreads it over the batch
         for layer in self.layers:
             x = layer(x, seen, bias)
         x = self.norm(x)  # (B, fields, D)
-        raw = torch.cat([head(x[:, i]) for i, head in enumerate(self.heads)], 1)
-        logits = raw + self.prior + self._nobody_ahead(f) * self.lead_none
+        learnt = torch.cat([head(x[:, i]) for i, head in enumerate(self.heads)], 1)
+        derived = self.roles(objects, f.classes, f.scores, x.mean(1))
+        logits = learnt * (1 - self.share) + derived @ self.place_derived * self.share + self.prior
         facts = self.value(self._probabilities(logits))[:, None]  # (B, 1, D)
         embedding = F.normalize(self.embed(torch.cat([grid.mean(1), x.mean(1)], 1)), dim=1)
-        coarse = self._pooled(grid)  # (B, 60, D): words need less detail than fields
         memory = torch.cat([coarse, objects, x, facts], 1)
         bias = F.pad(hidden, (int(coarse.shape[1]), len(FIELDS) + 1))
-        return raw, logits, embedding, memory, bias
-
-    def _nobody_ahead(self, f: Features) -> Tensor:
-        """Return (B, 1) of 1 where no published box of a vehicle stands in our lane."""
-        x1, y1, x2, y2 = f.boxes.unbind(2)
-        height_m = self.lead_height[f.classes]
-        # On a pinhole camera the distance cancels: metres aside are to metres tall as pixels are.
-        aside_m = ((x1 + x2) / 2 - self.config.width_px / 2) * height_m / (y2 - y1).clamp(min=1)
-        ahead = (aside_m.abs() < _HALF_LANE_M) & (height_m > 0) & (f.scores >= PUBLISHED_SCORE)
-        return 1.0 - ahead.float().amax(1, keepdim=True)
+        return Scene(learnt, derived, logits, embedding, memory, bias)
 
     def _pooled(self, grid: Tensor) -> Tensor:
         rows, columns = self.config.height // 64, self.config.width_px // 64
