@@ -1,21 +1,17 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Train a captioner from a configuration, and export it.
-
-    python -m caption_node.training.train configs/drive_small.yaml
+Train a captioner from a configuration, and export it: ``caption train`` calls this.
 
 Features of every augmented frame are cached once; heads and decoder then train from the cache.
 Killed at any point, the same command goes on where it was.
 """
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 import hashlib
 import os
 from pathlib import Path
-import sys
 import time
 
 import numpy as np
@@ -23,11 +19,10 @@ import torch
 from torch import nn
 
 from caption_node.description import FIELDS
-from caption_node.errors import CaptionError, ConfigError
-from caption_node.training.augment import CONDITIONS
+from caption_node.errors import ConfigError
 from caption_node.training.cache import FeatureCache, Sample, finished_shards, write_shard
 from caption_node.training.calibrate import calibrate
-from caption_node.training.config import TrainConfig, load_config
+from caption_node.training.config import TrainConfig
 from caption_node.training.data import (
     RENDER_SOURCE,
     Batch,
@@ -49,6 +44,7 @@ from caption_node.training.model.scene import SCENE_WIDTH, Features, SceneConfig
 from caption_node.training.objectives.mle import SentenceEncoder, contrast_loss, word_loss
 from caption_node.training.progress import Journal, log
 from caption_node.training.render_store import stored_renders
+from caption_node.training.weather import CONDITIONS
 from caption_node.vocabulary import Vocabulary
 
 RENDERS_PER_SHARD = 300
@@ -312,32 +308,3 @@ def train(config: TrainConfig) -> None:
     }
     write_bundle(config.output, model, vocabulary, config.name, config.licence, settings)
     log(f'wrote {config.output}')
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line and train; 1 on an error that the user can mend."""
-    parser = argparse.ArgumentParser(prog='train', description='Train a captioner and export it.')
-    parser.add_argument(
-        'config', type=Path, help='YAML file, for example configs/drive_small.yaml'
-    )
-    parser.add_argument('--steps', type=int, help="take this many steps instead of the file's")
-    parser.add_argument('--work', type=Path, help='folder for caches and checkpoints')
-    parser.add_argument('--output', type=Path, help='model folder to write')
-    options = parser.parse_args(arguments)
-    try:
-        config = load_config(options.config)
-        changes = {k: v for k, v in vars(options).items() if k != 'config' and v is not None}
-        train(replace(config, **changes))
-    except CaptionError as err:
-        log(f'error: {err}')
-        if err.hint:
-            log(f'hint: {err.hint}')
-        return 1
-    except KeyboardInterrupt:
-        log('interrupted; the same command goes on from the last checkpoint')
-        return 130
-    return 0
-
-
-if __name__ == '__main__':
-    sys.exit(main())

@@ -1,0 +1,39 @@
+# SPDX-FileCopyrightText: 2026 The caption_node authors
+# SPDX-License-Identifier: Apache-2.0
+"""``caption train``: from labelled frames to a model folder."""
+
+import argparse
+from dataclasses import replace
+import importlib.util
+
+from caption_node.commands.lines import say
+from caption_node.errors import ConfigError
+
+INTERRUPTED = 130
+
+
+def run_train(options: argparse.Namespace) -> int:
+    """
+    Train what a configuration says, or go on where an earlier run stopped.
+
+    :returns: Exit status; 130 if interrupted.
+    :raises CaptionError: If the configuration, the data or the encoder are not usable.
+    """
+    for package in ('torch', 'onnx'):
+        if importlib.util.find_spec(package) is None:
+            raise ConfigError(
+                f'training needs {package}, which is not installed',
+                'run scripts/setup.sh --with-training',
+            )
+    from caption_node.training.config import load_config
+    from caption_node.training.train import train
+
+    config = load_config(options.config)
+    wanted = {name: getattr(options, name) for name in ('output', 'work', 'device', 'threads')}
+    config = replace(config, **{k: v for k, v in wanted.items() if v is not None})
+    try:
+        train(config)
+    except KeyboardInterrupt:
+        say('interrupted; the same command goes on from the last checkpoint')
+        return INTERRUPTED
+    return 0
