@@ -14,8 +14,13 @@ from caption_node.evaluation.sentences import Score
 FORMAT_VERSION = 1
 
 
-def to_json(result: Evaluation) -> dict[str, Any]:
-    """Return every figure by name, rounded to six places; null where there is none."""
+def to_json(result: Evaluation, is_part: bool = False) -> dict[str, Any]:
+    """
+    Return every figure by name, rounded to six places; null where there is none.
+
+    :param is_part: Leave out what is too much for one group of many: bins, and the confidences of
+        single fields.
+    """
     used = result.confidences
     data: dict[str, Any] = {
         'frames': result.frames,
@@ -32,16 +37,18 @@ def to_json(result: Evaluation) -> dict[str, Any]:
         'right_sentences': _score(result.truth.right),
         'denied_claims': dict(result.truth.denied),
         'calibration': {
-            'pooled': _calibration(used.pooled),
+            'pooled': _calibration(used.pooled, is_part),
             'mean_field_ece': _rounded(used.mean_ece),
-            'fields': {name: _calibration(c) for name, c in used.fields.items()},
-            'caption': _calibration(used.caption),
-            'caption_used': _calibration(used.caption_used),
+            'fields': {
+                name: _calibration(c, is_part) for name, c in used.fields.items() if not is_part
+            },
+            'caption': _calibration(used.caption, is_part),
+            'caption_used': _calibration(used.caption_used, is_part),
         },
     }
     if result.groups:
         data['groups'] = {
-            grouping: {value: to_json(part) for value, part in parts.items()}
+            grouping: {value: to_json(part, is_part=True) for value, part in parts.items()}
             for grouping, parts in result.groups.items()
         }
     return data
@@ -71,12 +78,14 @@ def _claims(rates: ClaimRates) -> dict[str, Any]:
     }
 
 
-def _calibration(found: Calibration | None) -> dict[str, Any] | None:
+def _calibration(found: Calibration | None, is_part: bool) -> dict[str, Any] | None:
     if found is None:
         return None
     data: Mapping[str, Any] = asdict(found)
-    bins = [{k: _figure(v) for k, v in item.items()} for item in data['bins']]
-    return {**{k: _figure(v) for k, v in data.items() if k != 'bins'}, 'bins': bins}
+    figures = {k: _figure(v) for k, v in data.items() if k != 'bins'}
+    if is_part:
+        return figures
+    return {**figures, 'bins': [{k: _figure(v) for k, v in b.items()} for b in data['bins']]}
 
 
 def _figure(value: Any) -> Any:
