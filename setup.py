@@ -38,7 +38,7 @@ setup(
     author='The caption_node authors',
     license='Apache-2.0',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
-    package_data={PACKAGE: ['py.typed']},
+    package_data={PACKAGE: ['py.typed', 'web/assets/*']},
     data_files=data_files(),
     python_requires='>=3.10,<3.13',
     install_requires=['setuptools'],

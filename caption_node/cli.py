@@ -10,16 +10,15 @@ Exit status: 0 all was described; 1 something failed, and its own line says what
 import argparse
 from collections.abc import Sequence
 import importlib
-import math
-import re
 
 from caption_node import __version__
+from caption_node.commands.evaluate_options import add_evaluate
 from caption_node.commands.lines import OutputClosedError, say
+from caption_node.commands.option_values import count, duration_s, positive
+from caption_node.commands.tool_options import add_tools
 from caption_node.errors import CaptionError
 from caption_node.ros.replay import add_replay_arguments
 
-_DURATION = re.compile(r'(?P<number>[0-9]+(\.[0-9]*)?|\.[0-9]+) ?(?P<unit>ms|s|min|)')
-_UNIT_S = {'ms': 1e-3, 's': 1.0, 'min': 60.0, '': 1.0}
 INTERRUPTED = 130
 PIPE_CLOSED = 141
 
@@ -61,6 +60,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_image(commands)
     _add_video(commands)
     _add_bag(commands)
+    add_evaluate(commands)
+    add_tools(commands)
     replay = commands.add_parser('replay', help='publish a recording over ROS 2, in real time')
     add_replay_arguments(replay)
     replay.set_defaults(module='caption_node.ros.replay', function='run_replay')
@@ -69,43 +70,6 @@ def build_parser() -> argparse.ArgumentParser:
     doctor.add_argument('--model', metavar='DIR', help='model folder, or name of a shipped model')
     doctor.set_defaults(module='caption_node.doctor', function='run_doctor')
     return parser
-
-
-def duration_s(text: str) -> float:
-    """
-    Read a duration such as ``0.5``, ``0.5s``, ``500ms`` or ``2min``.
-
-    :returns: Seconds.
-    :raises argparse.ArgumentTypeError: If it is not a duration.
-    """
-    match = _DURATION.fullmatch(text.strip())
-    value = float(match['number']) * _UNIT_S[match['unit']] if match else math.nan
-    if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f'{text!r} is not a duration such as 0.5s or 500ms')
-    return value
-
-
-def count(text: str) -> int:
-    """
-    Read a whole number from 0 up.
-
-    :raises argparse.ArgumentTypeError: If it is not one.
-    """
-    if not text.isdecimal() or not text.isascii() or len(text) > 9:
-        raise argparse.ArgumentTypeError(f'{text!r} is not a whole number from 0 up')
-    return int(text)
-
-
-def positive(text: str) -> int:
-    """
-    Read a whole number from 1 up.
-
-    :raises argparse.ArgumentTypeError: If it is not one.
-    """
-    value = count(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f'{text!r} is not a whole number from 1 up')
-    return value
 
 
 def _add_image(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:

@@ -9,6 +9,7 @@ those that rosbags makes from the definitions in a recording.
 """
 
 from collections.abc import Mapping
+import math
 from typing import Any
 
 from caption_node.description import (
@@ -53,6 +54,12 @@ def description_values(description: SceneDescription, message: type[Any]) -> dic
         'model_sha256': description.model.sha256,
         'model_backend': description.model.backend,
         'model_precision': description.model.precision,
+        # Only a node on live images knows these.
+        'age_received_ms': math.nan,
+        'age_taken_ms': math.nan,
+        'age_inferred_ms': math.nan,
+        'caption_age_ms': 0.0,
+        'reused': False,
     }
     for stage in STAGES:
         values[f'latency_{stage}_ms'] = float(description.latency_ms.get(stage, 0.0))

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from caption_node.description import FIELDS
-from caption_node.vocabulary import BOS, SPECIAL, Vocabulary
+from caption_node.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -24,40 +24,65 @@ class WordGroup:
     :param words: The words.
     :param classes: Object classes of which a published box is evidence.
     :param values: (field, value) pairs of which the field's likeliest value is evidence.
-    :param after: If given, the words need evidence only right behind this word.
+    :param both: Whether it takes a box and a field together.
+    :param after: If given, the words need evidence only right behind one of these words.
+    :param free_after: Behind these words they need none.
     """
 
     words: frozenset[str]
     classes: tuple[str, ...] = ()
     values: tuple[tuple[str, str], ...] = ()
-    after: str = ''
+    both: bool = False
+    after: frozenset[str] = frozenset()
+    free_after: frozenset[str] = frozenset()
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_LAMP = _words('light lights signal signals traffic lamp lamps')
-_COLOURS = ('red', 'yellow', 'green')
+_LAMP = _words('light lights signal signals traffic lamp lamps arrow arrows countdown')
+_COLOURS = {'red': 'red', 'yellow': 'yellow amber', 'green': 'green'}
+# "A red car", "the green van": behind these words a colour is a thing's, unless a lamp follows.
+_OF_THINGS = _words(
+    'a an the and or of with by behind double single solid dashed broken faded small large big '
+    'tall long narrow old dark pale white black blue grey parked loaded another one two three '
+    'several some many following'
+)
+
+
+def _colour_groups(colour: str, words: frozenset[str]) -> tuple[WordGroup, ...]:
+    """A lamp's colour needs the light's field and a box of a traffic light, however it is said."""
+    classes, values = ('traffic light',), (('light', colour),)
+    return (
+        WordGroup(frozenset([f'{colour}-lit']), classes, values, both=True),
+        WordGroup(words, classes, values, both=True, free_after=_OF_THINGS),
+        # "A red light", and "with green for us".
+        WordGroup(_LAMP | _words('for ahead at now'), classes, values, both=True, after=words),
+    )
+
+
 _LEAD = tuple(('lead', word) for word in FIELDS['lead'].values if word != 'none')
 GROUPS = (
     WordGroup(
         _words(
             'pedestrian pedestrians people person persons man woman men women child children '
             'worker workers walker walkers jogger joggers passer-by passers-by someone crowd boy '
-            'girl couple'
+            'girl couple kid kids schoolchildren pupils officer officers policeman figure figures '
+            'bystander bystanders onlooker onlookers commuter commuters'
         ),
         classes=('person',),
     ),
     WordGroup(
         _words(
             'cyclist cyclists bicycle bicycles bike bikes motorcycle motorcycles motorcyclist '
-            'motorcyclists motorbike motorbikes scooter scooters rider riders moped mopeds'
+            'motorcyclists motorbike motorbikes scooter scooters rider riders moped mopeds biker '
+            'bikers e-scooter e-scooters'
         ),
         classes=('bicycle', 'motorcycle'),
     ),
     WordGroup(
-        _words('signal signals red-lit traffic-light traffic-lights'),
+        _words('signal signals traffic-light traffic-lights'),
         values=(('light', 'red'), ('light', 'yellow'), ('light', 'green'), ('light', 'unclear')),
     ),
     WordGroup(
@@ -85,14 +110,8 @@ GROUPS = (
         values=(('road', 'city'), ('road', 'residential'), ('road', 'industrial')),
     ),
     WordGroup(_words('follow follows following'), values=_LEAD),
-    WordGroup(_words('in of'), values=_LEAD, after='ahead'),
-    *(WordGroup(_LAMP, values=(('light', c),), after=c) for c in _COLOURS),
-    # "Green for our lane ..." and "the light is green": the colour itself needs the field there.
-    *(
-        WordGroup(frozenset([c]), values=(('light', c),), after=before)
-        for c in _COLOURS
-        for before in (SPECIAL[BOS], 'is', 'on')
-    ),
+    WordGroup(_words('in of'), values=_LEAD, after=_words('ahead')),
+    *(g for c, words in _COLOURS.items() for g in _colour_groups(c, _words(words))),
 )
 
 
@@ -108,9 +127,13 @@ def group_matrix(vocabulary: Vocabulary) -> Tensor:
 
 def trigger_matrix(vocabulary: Vocabulary) -> Tensor:
     """
-    Mark behind which words each group needs evidence: all, or the one that it names.
+    Mark behind which words each group needs evidence.
 
     :returns: (V, G) float of 0 and 1.
     """
-    rows = [[float(group.after in ('', word)) for group in GROUPS] for word in vocabulary.words]
+    rows = [[float(_needs(group, word)) for group in GROUPS] for word in vocabulary.words]
     return torch.tensor(rows)
+
+
+def _needs(group: WordGroup, before: str) -> bool:
+    return before not in group.free_after and (not group.after or before in group.after)

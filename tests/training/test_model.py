@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The network: parity with the published encoder, suppression, the unrolled loop, the export."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from caption_node.description import FIELDS, OBJECT_CLASSES
 from caption_node.errors import BundleError
 from caption_node.training.export import export_graph
 from caption_node.training.grounding_words import GROUPS
@@ -22,6 +24,7 @@ from caption_node.training.model.nanodet import (
     keep_columns,
     load_nanodet,
 )
+from caption_node.training.model.scene import SCENE_WIDTH, field_starts
 from caption_node.vocabulary import BOS, EOS, PAD, Vocabulary
 
 COLUMNS = len(SCHEMA_COLUMNS)
@@ -181,19 +184,49 @@ def test_words_without_evidence_are_never_said(
     assert (somebody == person).any()
 
 
-def test_colour_of_a_lamp_needs_the_field_but_the_colour_of_a_car_does_not(
-    captioner: Captioner, vocabulary: Vocabulary
+@pytest.mark.parametrize(
+    ('before', 'word', 'needs'),
+    [
+        ('red', 'light', True),
+        ('red', 'signal', True),
+        ('red', 'car', False),
+        ('a', 'red', False),
+        ('is', 'red', True),
+        ('light', 'green', True),
+        ('', 'green', True),
+        ('is', 'car', False),
+    ],
+)
+def test_colour_needs_a_lamp_where_it_is_not_a_thing_s_colour(
+    captioner: Captioner, vocabulary: Vocabulary, before: str, word: str, needs: bool
 ) -> None:
-    red, light, car = (vocabulary.encode(w)[0] for w in ('red', 'light', 'car'))
-    group = next(i for i, g in enumerate(GROUPS) if g.after == 'red')
     decoder = captioner.decoder
-    assert decoder.triggers[red, group] == 1
-    assert decoder.triggers[car, group] == 0
-    assert decoder.groups[group, light] == 1
-    assert decoder.groups[group, car] == 0
-    assert not any(decoder.groups[i, red] for i, g in enumerate(GROUPS) if not g.after)
-    spoken = next(i for i, g in enumerate(GROUPS) if g.after == 'is' and 'red' in g.words)
-    assert decoder.triggers[vocabulary.encode('is')[0], spoken] == 1
+    row = vocabulary.encode(before)[0] if before else BOS
+    lamps = [i for i, g in enumerate(GROUPS) if g.both]
+    shut = decoder.triggers[row, lamps] @ decoder.groups[lamps][:, vocabulary.encode(word)[0]]
+    assert bool(shut > 0) is needs
+
+
+@pytest.mark.parametrize(
+    ('score', 'field', 'holds'),
+    [(0.5, 'red', True), (0.2, 'red', False), (0.5, 'green', False), (0.0, 'red', False)],
+)
+def test_colour_takes_a_published_box_and_the_field(
+    captioner: Captioner, score: float, field: str, holds: bool
+) -> None:
+    with torch.no_grad():
+        features = captioner.perceive(images(1, captioner))
+        scores = torch.zeros_like(features.scores)
+        scores[:, 0] = score
+        classes = torch.full_like(features.classes, OBJECT_CLASSES.index('traffic light'))
+        logits = torch.zeros(1, SCENE_WIDTH)
+        logits[0, field_starts()['light'] + FIELDS['light'].values.index(field)] = 9.0
+        seen = replace(features, scores=scores, classes=classes)
+        evidence = captioner.evidence(seen, logits)
+    red = [i for i, g in enumerate(GROUPS) if g.both and ('light', 'red') in g.values]
+    assert red
+    assert bool(evidence[0, red].min() > 0) is holds
+    assert bool(evidence[0, red].max() > 0) is holds
 
 
 @pytest.mark.parametrize('batch', [1, 3, 8])

@@ -11,6 +11,7 @@ from caption_node.training.model.decoder import TextDecoder
 from caption_node.training.model.detection import BoxDecoder, sample_objects
 from caption_node.training.model.nanodet import NanoDet
 from caption_node.training.model.scene import (
+    PUBLISHED_SCORE,
     SPOKEN_SCORE,
     Features,
     SceneConfig,
@@ -73,6 +74,7 @@ class Captioner(nn.Module):
     def evidence(self, features: Features, logits: Tensor) -> Tensor:
         """Return (B, G) of 0 and 1: whether the words of each group may be said."""
         sure = features.scores >= SPOKEN_SCORE
+        lamps = features.scores >= PUBLISHED_SCORE  # small, and the field must agree
         likeliest = {
             name: logits[:, start : start + FIELDS[name].width].argmax(1)
             for name, start in field_starts().items()
@@ -80,12 +82,13 @@ class Captioner(nn.Module):
         }
         rows = []
         for group in GROUPS:
-            holds = torch.zeros_like(sure[:, 0])
+            boxed = valued = torch.zeros_like(sure[:, 0])
             for name in group.classes:
-                holds = holds | (sure & (features.classes == OBJECT_CLASSES.index(name))).any(1)
+                here = features.classes == OBJECT_CLASSES.index(name)
+                boxed = boxed | ((lamps if name == 'traffic light' else sure) & here).any(1)
             for field, value in group.values:
-                holds = holds | (likeliest[field] == FIELDS[field].values.index(value))
-            rows.append(holds)
+                valued = valued | (likeliest[field] == FIELDS[field].values.index(value))
+            rows.append(boxed & valued if group.both else boxed | valued)
         return torch.stack(rows, 1).float()
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:

@@ -1,0 +1,47 @@
+# SPDX-FileCopyrightText: 2026 The caption_node authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the values of options may be."""
+
+import argparse
+import math
+import re
+
+_DURATION = re.compile(r'(?P<number>[0-9]+(\.[0-9]*)?|\.[0-9]+) ?(?P<unit>ms|s|min|)')
+_UNIT_S = {'ms': 1e-3, 's': 1.0, 'min': 60.0, '': 1.0}
+
+
+def duration_s(text: str) -> float:
+    """
+    Read a duration such as ``0.5``, ``0.5s``, ``500ms`` or ``2min``.
+
+    :returns: Seconds.
+    :raises argparse.ArgumentTypeError: If it is not a duration.
+    """
+    match = _DURATION.fullmatch(text.strip())
+    value = float(match['number']) * _UNIT_S[match['unit']] if match else math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f'{text!r} is not a duration such as 0.5s or 500ms')
+    return value
+
+
+def count(text: str) -> int:
+    """
+    Read a whole number from 0 up.
+
+    :raises argparse.ArgumentTypeError: If it is not one.
+    """
+    if not text.isdecimal() or not text.isascii() or len(text) > 9:
+        raise argparse.ArgumentTypeError(f'{text!r} is not a whole number from 0 up')
+    return int(text)
+
+
+def positive(text: str) -> int:
+    """
+    Read a whole number from 1 up.
+
+    :raises argparse.ArgumentTypeError: If it is not one.
+    """
+    value = count(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f'{text!r} is not a whole number from 1 up')
+    return value
