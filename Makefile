@@ -33,7 +33,7 @@ bench: setup
 
 train:
 	scripts/setup.sh --with-training
-	OMP_WAIT_POLICY=passive $(PYTHON) -m caption_node.training.train configs/drive_small.yaml
+	.venv/bin/caption train --config configs/drive_small.yaml
 
 clean:
 	rm -rf out build ros_ws/build ros_ws/install ros_ws/log

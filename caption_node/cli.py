@@ -10,6 +10,7 @@ Exit status: 0 all was described; 1 something failed, and its own line says what
 import argparse
 from collections.abc import Sequence
 import importlib
+from pathlib import Path
 
 from caption_node import __version__
 from caption_node.commands.evaluate_options import add_evaluate
@@ -61,6 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_video(commands)
     _add_bag(commands)
     add_evaluate(commands)
+    _add_train(commands)
     add_tools(commands)
     replay = commands.add_parser('replay', help='publish a recording over ROS 2, in real time')
     add_replay_arguments(replay)
@@ -70,6 +72,18 @@ def build_parser() -> argparse.ArgumentParser:
     doctor.add_argument('--model', metavar='DIR', help='model folder, or name of a shipped model')
     doctor.set_defaults(module='caption_node.doctor', function='run_doctor')
     return parser
+
+
+def _add_train(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
+    parser = commands.add_parser('train', help='train a model from labelled frames')
+    parser.add_argument(
+        '--config', type=Path, required=True, metavar='FILE', help='YAML, see configs/'
+    )
+    parser.add_argument('--output', type=Path, metavar='DIR', help='model folder to write')
+    parser.add_argument('--work', type=Path, metavar='DIR', help='caches, checkpoints and logs')
+    parser.add_argument('--device', metavar='NAME', help='cpu, cuda or cuda:1')
+    parser.add_argument('--threads', type=int, metavar='N', help='CPU threads')
+    parser.set_defaults(module='caption_node.commands.train', function='run_train')
 
 
 def _add_image(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:

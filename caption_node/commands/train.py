@@ -5,6 +5,7 @@
 import argparse
 from dataclasses import replace
 import importlib.util
+import os
 
 from caption_node.commands.lines import say
 from caption_node.errors import ConfigError
@@ -25,6 +26,8 @@ def run_train(options: argparse.Namespace) -> int:
                 f'training needs {package}, which is not installed',
                 'run scripts/setup.sh --with-training',
             )
+    # Threads that spin while they wait take the cores from those that prepare pictures.
+    os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
     from caption_node.training.config import load_config
     from caption_node.training.train import train
 
