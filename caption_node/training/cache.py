@@ -115,6 +115,8 @@ class FeatureCache:
     """
     All finished shards below a folder, as one list of samples.
 
+    ``first_shard`` is the number of samples in the first of them.
+
     :param folders: Folders of shards, or of a single shard each.
     """
 
@@ -122,6 +124,7 @@ class FeatureCache:
         self.info: list[dict[str, Any]] = []
         self._places: list[tuple[int, int]] = []
         self._shards: list[dict[str, NDArray[Any]]] = []
+        self.first_shard = 0
         for folder in folders:
             rows = json.loads((folder / _INFO).read_text(encoding='utf-8'))
             arrays = {
@@ -130,6 +133,7 @@ class FeatureCache:
             self._places += [(len(self._shards), i) for i in range(len(rows))]
             self._shards.append(arrays)
             self.info += rows
+            self.first_shard = self.first_shard or len(rows)
 
     def __len__(self) -> int:
         return len(self.info)

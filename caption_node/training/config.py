@@ -35,6 +35,11 @@ class TrainConfig:
     :param encoder_rate: Peak learning rate of the encoder in it.
     :param balance: 0 draws all frames alike, 1 all sources alike.
     :param workers: Processes that prepare pictures.
+    :param height: Height of the input, pixels, a multiple of 64.
+    :param width: Width of the input, pixels, a multiple of 64.
+    :param tokens: T, words and marks of one sentence at most.
+    :param derived_share: How much of a field is read from the objects rather than learnt, 0..1;
+        half where a field that can be is not named.
     :param prior_corrected: Fields whose rare values are published as rare as they were among
         the training samples, although training weighed them up.
     """
@@ -71,6 +76,10 @@ class TrainConfig:
     box_weight: float = 0.7
     balance: float = 0.3
     workers: int = 1
+    derived_share: dict[str, float] = field(default_factory=dict)
+    height: int = 384
+    width: int = 640
+    tokens: int = 32
     seed: int = 1
     device: str = 'cpu'
     threads: int = 2
@@ -110,6 +119,10 @@ def load_config(path: Path) -> TrainConfig:
 def _convert(kind: str, value: Any) -> Any:
     if 'Path' in kind:
         return Path(str(value))
+    if 'dict' in kind:
+        if not isinstance(value, dict):
+            raise TypeError(kind)
+        return {str(k): float(v) for k, v in value.items()}
     if 'list' in kind:
         if not isinstance(value, list):
             raise TypeError(kind)

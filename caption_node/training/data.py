@@ -16,7 +16,7 @@ from caption_node.training.augment import augment
 from caption_node.training.cache import FeatureCache, Sample
 from caption_node.training.labels import Label, Record
 from caption_node.training.model.scene import Features
-from caption_node.training.render_store import SOURCE as RENDER_SOURCE
+from caption_node.training.render_store import RENDER_SOURCE
 from caption_node.vocabulary import BOS, EOS, PAD, SPECIAL, Vocabulary, split_words
 
 HELD_OUT_OF = 10

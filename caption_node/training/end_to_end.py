@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 from caption_node.image_codec import read_image
 from caption_node.training.augment import augment
 from caption_node.training.config import TrainConfig
-from caption_node.training.data import RENDER_SOURCE, encode_sentence, is_held_out
+from caption_node.training.data import encode_sentence, is_held_out
 from caption_node.training.detection_loss import detection_loss
 from caption_node.training.field_loss import field_loss, field_weights
 from caption_node.training.labels import Label, Record
@@ -29,6 +29,7 @@ from caption_node.training.model.captioner import Captioner
 from caption_node.training.model.roles import DERIVED
 from caption_node.training.objectives.mle import SentenceEncoder, contrast_loss, word_loss
 from caption_node.training.progress import Journal, log
+from caption_node.training.render_store import RENDER_SOURCE
 from caption_node.vocabulary import BOS, Vocabulary
 
 
@@ -173,7 +174,10 @@ class EncoderRun:
         self.weights = {k: v.to(config.device) for k, v in field_weights(targets).items()}
         self.sentences = SentenceEncoder(len(vocabulary), model.config.embedding)
         self.trained = nn.ModuleDict({'model': model, 'sentences': self.sentences})
-        self.trained.to(config.device, memory_format=torch.channels_last)
+        # Twice as fast on CPUs as the usual order of axes.
+        for weight in self.trained.to(config.device).parameters():
+            if weight.dim() == 4:
+                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
         for part in (model.detector.backbone.stem, model.detector.backbone.stage2):
             part.requires_grad_(False)  # edges and textures are the same on every road
         self.optimiser = torch.optim.AdamW(self._groups(), weight_decay=config.weight_decay)

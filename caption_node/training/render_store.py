@@ -7,7 +7,7 @@ from pathlib import Path
 
 from caption_node.training.labels import Record, read_labels
 
-SPLIT = SOURCE = 'render'
+SPLIT = RENDER_SOURCE = 'render'
 WIDTH, HEIGHT = 960, 540
 _SMALLEST_BOX = 5.0
 
@@ -46,7 +46,7 @@ def _render(seed: int, file: Path) -> None:
     row = {
         'id': file.stem,
         'split': SPLIT,
-        'source': SOURCE,
+        'source': RENDER_SOURCE,
         'file': picture.name,
         'labels': [{**truth.fields, 'caption': truth.caption}],
         'boxes': boxes,

@@ -7,7 +7,7 @@ Features of every augmented frame are cached once; heads and decoder then train 
 Killed at any point, the same command goes on where it was.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 import hashlib
 import os
@@ -24,7 +24,6 @@ from caption_node.training.cache import FeatureCache, Sample, finished_shards, w
 from caption_node.training.calibrate import calibrate
 from caption_node.training.config import TrainConfig
 from caption_node.training.data import (
-    RENDER_SOURCE,
     Batch,
     Batches,
     build_vocabulary,
@@ -43,8 +42,9 @@ from caption_node.training.model.roles import DERIVED
 from caption_node.training.model.scene import SCENE_WIDTH, Features, SceneConfig, field_starts
 from caption_node.training.objectives.mle import SentenceEncoder, contrast_loss, word_loss
 from caption_node.training.progress import Journal, log
-from caption_node.training.render_store import stored_renders
+from caption_node.training.render_store import RENDER_SOURCE, stored_renders
 from caption_node.training.weather import CONDITIONS
+from caption_node.training.weights import save_network
 from caption_node.vocabulary import Vocabulary
 
 RENDERS_PER_SHARD = 300
@@ -157,6 +157,26 @@ def prior_of(weights: dict[str, torch.Tensor], corrected: Sequence[str]) -> torc
         start = field_starts()[name]
         prior[start : start + FIELDS[name].width] = -weights[name].log()
     return prior
+
+
+def share_of(named: Mapping[str, float]) -> torch.Tensor:
+    """
+    Return how much of each logit is read from the objects, (S,).
+
+    :param named: By field; a half for those of ``DERIVED`` that are not named.
+    :raises ConfigError: If a field cannot be read from the objects.
+    """
+    unknown = sorted(set(named) - set(DERIVED))
+    if unknown:
+        raise ConfigError(
+            f'derived_share: {", ".join(unknown)} cannot be read from objects',
+            'these can: ' + ', '.join(DERIVED),
+        )
+    share = torch.zeros(SCENE_WIDTH)
+    for name in DERIVED:
+        start = field_starts()[name]
+        share[start : start + FIELDS[name].width] = named.get(name, 0.5)
+    return share
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:
@@ -273,7 +293,12 @@ def train(config: TrainConfig) -> None:
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     config.work.mkdir(parents=True, exist_ok=True)
-    sizes = SceneConfig(dropout=config.dropout)
+    sizes = SceneConfig(
+        height=config.height,
+        width_px=config.width,
+        tokens=config.tokens,
+        dropout=config.dropout,
+    )
     frames = read_frames(config)
     vocabulary = vocabulary_of(frames, config.min_count)
     log(f'{len(frames.real)} frames, {len(frames.renders)} renders, {len(vocabulary)} words')
@@ -294,9 +319,11 @@ def train(config: TrainConfig) -> None:
     batches = Batches(cache, vocabulary, used, sizes.tokens)
     weights = field_weights(batches.targets[batches.indices])
     model.scene.prior.copy_(prior_of(weights, config.prior_corrected))
+    model.scene.share.copy_(share_of(config.derived_share))
     run = Run(config, model, batches)
     run.resume()
     run.train(kept)
+    save_network(config.work / 'network.pt', model, vocabulary)
     settings = calibrate(model, batches, kept)
     settings['training'] = {
         'steps': config.steps,

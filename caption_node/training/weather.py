@@ -54,6 +54,10 @@ def to_bytes(x: NDArray[np.floating]) -> Image:
     return np.asarray(np.clip(x, 0, 1) * 255 + 0.5, dtype=np.uint8)
 
 
+def _floats(image: Image) -> Floats:
+    return np.asarray(image, dtype=np.float32) / np.float32(255)
+
+
 def _grid(image: Image) -> tuple[Floats, Floats]:
     """Return rows 0..1 from the top and columns -1..1."""
     h, w = image.shape[:2]
@@ -102,7 +106,7 @@ def _dull(x: Floats, sky: Floats, rng: np.random.Generator) -> Floats:
 
 def fog(image: Image, label: Label, rng: np.random.Generator) -> tuple[Image, Label]:
     """Let what is far fade into the air."""
-    x = image / np.float32(255)
+    x = _floats(image)
     horizon = rng.uniform(0.42, 0.54)
     sky = _sky(x)
     x = _dull(x, sky, rng)
@@ -118,7 +122,7 @@ def fog(image: Image, label: Label, rng: np.random.Generator) -> tuple[Image, La
 
 def rain(image: Image, label: Label, rng: np.random.Generator) -> tuple[Image, Label]:
     """Grey light, a road that mirrors what stands behind it, streaks, drops on the glass."""
-    x = image / np.float32(255)
+    x = _floats(image)
     horizon = rng.uniform(0.44, 0.54)
     x = _dull(x, _sky(x), rng)
     x = _mirrored(x, horizon, rng)
@@ -129,7 +133,8 @@ def rain(image: Image, label: Label, rng: np.random.Generator) -> tuple[Image, L
     if rng.random() < 0.4:  # rain is haze too
         depth = np.minimum(_depth_m(image, horizon), 150)
         through = np.exp(-depth * rng.uniform(0.002, 0.008))[..., None]
-        x = x * through + rng.uniform(0.5, 0.75) * (1 - through)
+        hazy = x * through + rng.uniform(0.5, 0.75) * (1 - through)
+        x = hazy.astype(np.float32)
     return _said(to_bytes(x), label, rng, 2, weather='rain', surface='wet')
 
 
@@ -178,7 +183,7 @@ def _drops(x: Floats, rng: np.random.Generator) -> Floats:
 
 def snow(image: Image, label: Label, rng: np.random.Generator) -> tuple[Image, Label]:
     """Whiten the ground beside the wheel tracks but no vehicle; grey sky; sometimes flakes."""
-    x = image / np.float32(255)
+    x = _floats(image)
     horizon = rng.uniform(0.46, 0.54)
     x = _dull(x, _sky(x), rng)
     y, across = _grid(image)
@@ -203,7 +208,7 @@ def snow(image: Image, label: Label, rng: np.random.Generator) -> tuple[Image, L
 
 def night(image: Image, label: Label, rng: np.random.Generator) -> tuple[Image, Label]:
     """Let the sky go out, darken, shine headlights on the road, light lamps and windows."""
-    x = image / np.float32(255)
+    x = _floats(image)
     y, across = _grid(image)
     grey = x.mean(axis=2)
     # Dark exposures first come to a common brightness, or they would end as black pictures.
