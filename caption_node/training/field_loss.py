@@ -15,7 +15,9 @@ ALL = tuple(FIELDS)
 
 def field_weights(targets: Tensor) -> dict[str, Tensor]:
     """
-    Weigh rare values up, by the square root of how rare they are.
+    Weigh rare values up, by the square root of how rare they are; counts are left alone.
+
+    A weighted count is a wrong count: large ones are rare, and all would come out too large.
 
     :param targets: (N, fields) int64 class numbers of the training samples.
     :returns: (width,) by field; for booleans (2,), false first.
@@ -26,6 +28,8 @@ def field_weights(targets: Tensor) -> dict[str, Tensor]:
         counts = torch.bincount(targets[:, i], minlength=classes).float()
         even = targets.shape[0] / max(1, int((counts > 0).sum()))
         weights[name] = (even / counts.clamp(min=1)).sqrt().clamp(0.5, 3.0)
+        if spec.kind == 'count':
+            weights[name] = torch.ones(classes)
     return weights
 
 

@@ -56,13 +56,12 @@ def test_objects_play_only_the_parts_of_their_class(captioner: Captioner) -> Non
 def test_counts_are_bells_around_what_is_seen() -> None:
     roles = ObjectRoles(8)
     with torch.no_grad():
-        roles.parts.weight.zero_()
-        roles.parts.bias.fill_(20.0)  # every object counts
-        roles.scene.weight.zero_()
-        roles.scene.bias.fill_(-20.0)  # and nothing is unseen
+        roles.gate[:, 0] = 30.0  # what is surer than 0.3 counts whole
+        roles.gate[:, 2] = 25.0
+        roles.more.fill_(-20.0)  # and nothing is unseen
         classes = torch.tensor([[CAR, CAR, CAR, PERSON, CAR]])
         scores = torch.tensor([[0.9, 0.8, 0.7, 0.9, 0.01]])  # the last is not there
-        out = roles(torch.zeros(1, 5, 8), classes, scores, torch.zeros(1, 8))[0]
+        out = roles(torch.zeros(1, 5, 8), classes, scores, torch.full((1, 5), 0.1))[0]
     at = 0
     found = {}
     for name in DERIVED:

@@ -32,7 +32,7 @@ _FLOOR = 1e-3
 _KINDS = len(FIELDS['lead'].values) - 1
 _RANGES = len(FIELDS['lead_range'].values) - 1
 _COLOURS = len(FIELDS['light'].values) - 1
-_PARTS = (1, _KINDS, _RANGES, 1, 1, 1, 1, _COLOURS, 1, 1, 1)
+_PARTS = (1, _KINDS, _RANGES, 1, 1, 1, 1, _COLOURS)
 
 
 def _mask(*names: str) -> Tensor:
@@ -43,6 +43,9 @@ class ObjectRoles(nn.Module):
     """
     Read the derived fields from object tokens.
 
+    What is not said by an object is a constant: it must not depend on how a picture looks, or the
+    fields would be learnt ones in disguise. Counts depend on scores and sizes of boxes alone.
+
     :param width: D, channels of a token.
     """
 
@@ -50,58 +53,67 @@ class ObjectRoles(nn.Module):
     person: Tensor
     rider: Tensor
     signal: Tensor
+    counted: Tensor
     counts: Tensor
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.parts = nn.Linear(width, sum(_PARTS))
-        # What the whole picture says of nobody leading, no lamp of ours, and unseen road users.
-        self.scene = nn.Linear(width, 8)
+        self.nobody = nn.Parameter(torch.zeros(2))  # nobody leads, no lamp is ours
+        self.unseen = nn.Parameter(torch.full((2,), -3.0))  # oncoming, parked
+        # A box counts by half at a score of 0.3, whatever its size.
+        self.gate = nn.Parameter(torch.tensor([[3.0, 0.0, 2.5]]).repeat(3, 1))
+        self.more = nn.Parameter(torch.full((3,), -2.0))
         self.spread = nn.Parameter(torch.tensor([-0.8, -1.6]).repeat(3, 1))
-        nn.init.constant_(self.scene.bias, -2.0)
         vehicle = _mask('car', 'truck', 'bus', 'motorcycle', 'bicycle')
         self.register_buffer('vehicle', vehicle, persistent=False)
+        counted = _mask('car', 'truck', 'bus')
+        self.register_buffer('counted', counted, persistent=False)
         self.register_buffer('person', _mask('person'), persistent=False)
         self.register_buffer('rider', _mask('bicycle', 'motorcycle'), persistent=False)
         self.register_buffer('signal', _mask('traffic light'), persistent=False)
         steps = torch.arange(MAX_COUNT + 1).float()
         self.register_buffer('counts', steps, persistent=False)
 
-    def forward(self, objects: Tensor, classes: Tensor, scores: Tensor, scene: Tensor) -> Tensor:
+    def forward(self, objects: Tensor, classes: Tensor, scores: Tensor, heights: Tensor) -> Tensor:
         """
         Return the logits of the derived fields.
 
         :param objects: (B, K, D).
         :param classes: (B, K) int64.
         :param scores: (B, K) 0..1.
-        :param scene: (B, D) what the field queries saw.
+        :param heights: (B, K) of the boxes, as shares of the picture's height.
         :returns: (B, R), the fields of ``DERIVED`` one behind the other, as wide as in FIELDS.
         """
         present = (scores >= PRESENT_SCORE).float()
         vehicle, person = self.vehicle[classes] * present, self.person[classes] * present
         rider, signal = self.rider[classes] * present, self.signal[classes] * present
+        counted = self.counted[classes] * present
         parts = self.parts(objects).split(_PARTS, 2)
-        whole = self.scene(scene)
-        lead = _pointer(parts[0][:, :, 0], vehicle, whole[:, 0:1])  # (B, K)
-        lamp = _pointer(parts[6][:, :, 0], signal, whole[:, 1:2])
+        lead = _pointer(parts[0][:, :, 0], vehicle, self.nobody[0])  # (B, K)
+        lamp = _pointer(parts[6][:, :, 0], signal, self.nobody[1])
+        sure = torch.log(scores.clamp(0.02, 0.98) / (1 - scores.clamp(0.02, 0.98)))
+        size = torch.log(heights.clamp(min=0.01)) + 2.5
         return torch.cat(
             [
                 _read(lead, parts[1]),
                 _read(lead, parts[2]),
-                self._count(0, parts[8], vehicle, whole[:, 2:3]),
-                _any(parts[3], vehicle, whole[:, 3:4]),
-                _any(parts[4], vehicle, whole[:, 4:5]),
-                self._count(1, parts[9], person, whole[:, 5:6]),
+                self._count(0, sure, size, counted),
+                _any(parts[3], vehicle, self.unseen[0]),
+                _any(parts[4], vehicle, self.unseen[1]),
+                self._count(1, sure, size, person),
                 _any(parts[5], person, None),
-                self._count(2, parts[10], rider, whole[:, 6:7]),
+                self._count(2, sure, size, rider),
                 _read(lamp, parts[7]),
             ],
             1,
         )
 
-    def _count(self, number: int, gates: Tensor, of_class: Tensor, unseen: Tensor) -> Tensor:
-        """A bell over 0..15 around how many objects count, and how many more there may be."""
-        count = (gates[:, :, 0].sigmoid() * of_class).sum(1, keepdim=True) + F.softplus(unseen)
+    def _count(self, number: int, sure: Tensor, size: Tensor, of_class: Tensor) -> Tensor:
+        """A bell over 0..15 around how many boxes count, and how many more go unseen with them."""
+        gate = self.gate[number]
+        counts = (gate[0] * sure + gate[1] * size + gate[2]).sigmoid() * of_class
+        count = counts.sum(1, keepdim=True) * (1 + F.softplus(self.more[number]))
         spread = F.softplus(self.spread[number])
         width = spread[0] + spread[1] * count
         return -(((self.counts - count) / width) ** 2) / 2
@@ -109,8 +121,9 @@ class ObjectRoles(nn.Module):
 
 def _pointer(scores: Tensor, of_class: Tensor, nobody: Tensor) -> Tensor:
     """Return (B, K), how likely each object plays the part; what is missing to 1 is nobody."""
-    scores = scores + (1 - of_class) * _SHUT
-    return torch.cat([scores, nobody], 1).softmax(1)[:, :-1]
+    scores = scores + (1 - of_class) * _SHUT - nobody
+    # Nobody's own score is 0.
+    return torch.cat([scores, scores[:, :1] * 0], 1).softmax(1)[:, :-1]
 
 
 def _read(pointer: Tensor, values: Tensor) -> Tensor:

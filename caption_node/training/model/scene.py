@@ -318,7 +318,8 @@ class SceneEncoder(nn.Module):
             x = layer(x, seen, bias)
         x = self.norm(x)  # (B, fields, D)
         learnt = torch.cat([head(x[:, i]) for i, head in enumerate(self.heads)], 1)
-        derived = self.roles(objects, f.classes, f.scores, x.mean(1))
+        heights = (f.boxes[:, :, 3] - f.boxes[:, :, 1]) / self.config.height
+        derived = self.roles(objects, f.classes, f.scores, heights)
         logits = learnt * (1 - self.share) + derived @ self.place_derived * self.share + self.prior
         facts = self.value(self._probabilities(logits))[:, None]  # (B, 1, D)
         embedding = F.normalize(self.embed(torch.cat([grid.mean(1), x.mean(1)], 1)), dim=1)
