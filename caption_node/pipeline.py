@@ -46,6 +46,7 @@ class CaptionPipeline(Closed):
         self.bundle = bundle
         self.backend = backend
         self.model = self._model_info()
+        self._trust = Trust.of(bundle)
         shape = (bundle.max_batch, bundle.height, bundle.width, 3)
         self._images: NDArray[np.uint8] = np.zeros(shape, dtype=np.uint8)
 
