@@ -73,7 +73,7 @@ class _Phases:
             # Some phases have ten thousand steps: report when it shows.
             self._done[name] = step + 1
             base, span, steps = self._open[name]
-            shows = base + span * (step + 1) / max(steps, 1) >= self._share + 0.005
+            shows = base + span * (step + 1) / max(steps, 1) >= self._share + 0.02
         if shows:
             self._report(name)
 
@@ -114,7 +114,8 @@ def build(job: dict[str, Any], reporter: _Reporter) -> int:
     network = library.create_network(builder)
     parser = trt.OnnxParser(network, logger)
     if not parser.parse(model):
-        faults = '; '.join(str(parser.get_error(i).desc()) for i in range(parser.num_errors))
+        errors = (parser.get_error(i) for i in range(parser.num_errors))
+        faults = '; '.join(f'{e.node_operator()} {e.node_name()}: {e.desc()}' for e in errors)
         raise EngineError(f'{library.name} {library.version} does not take the graph: {faults}')
     reporter.send(stage='parsed', share=_PARSED)
     config = library.create_config(builder, job['target'], job['level'])
