@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import importlib
 
 from caption_node import __version__
+from caption_node.commands.engine_options import add_engine
 from caption_node.commands.evaluate_options import add_evaluate
 from caption_node.commands.lines import OutputClosedError, say
 from caption_node.commands.option_values import count, duration_s, positive
@@ -60,6 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_image(commands)
     _add_video(commands)
     _add_bag(commands)
+    add_engine(commands)
     add_evaluate(commands)
     add_tools(commands)
     replay = commands.add_parser('replay', help='publish a recording over ROS 2, in real time')
