@@ -29,8 +29,8 @@ def load_cuda() -> Any:
         return importlib.import_module('cuda.bindings.runtime')
     except Exception as err:  # not installed, or a shared library is missing or does not fit
         raise BackendUnavailableError(
-            f'cuda-python cannot be loaded: {err}',
-            'run `pip install cuda-python` (12.8 or newer, of the major version of your CUDA)',
+            f'cuda-bindings cannot be loaded: {err}',
+            'run `pip install cuda-bindings` (12.8 or newer, of the major version of your CUDA)',
         ) from err
 
 
