@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import importlib
 
 from caption_node import __version__
+from caption_node.commands.bag_options import add_bags
 from caption_node.commands.engine_options import add_engine
 from caption_node.commands.evaluate_options import add_evaluate
 from caption_node.commands.lines import OutputClosedError, say
@@ -60,7 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
     _add_image(commands)
     _add_video(commands)
-    _add_bag(commands)
+    add_bags(commands)
     add_engine(commands)
     add_evaluate(commands)
     add_tools(commands)
@@ -91,26 +92,6 @@ def _add_video(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     _add_every(parser)
     _add_common(parser, 'write an .mp4, or pictures into a folder')
     parser.set_defaults(module='caption_node.commands.video', function='run')
-
-
-def _add_bag(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
-    parser = commands.add_parser('bag', help='describe a recording, no ROS needed')
-    parser.add_argument('bag', metavar='BAG', help='rosbag2 folder, or .mcap, .db3 or .bag file')
-    parser.add_argument(
-        '-o', '--output', metavar='OUT', help='write descriptions to OUT.mcap, or a rosbag2 folder'
-    )
-    parser.add_argument(
-        '--merge', action='store_true', help='also copy the original messages to the output'
-    )
-    parser.add_argument(
-        '--jsonl', action='store_true', help='print JSON lines (the default without --output)'
-    )
-    parser.add_argument(
-        '--topics', nargs='+', default=[], metavar='TOPIC', help='these image topics only'
-    )
-    _add_every(parser)
-    _add_common(parser, 'write an .mp4 for each camera, or pictures into a folder')
-    parser.set_defaults(module='caption_node.commands.bag', function='run')
 
 
 def _add_every(parser: argparse.ArgumentParser) -> None:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A recording in, its descriptions out: every frame, in order, none dropped silently."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 from caption_node.bag.images import RecordedImage
 from caption_node.bag.reader import BagReader, Message
@@ -65,28 +65,14 @@ def describe_bag(
     return describe_all(pipeline, kept, batch)
 
 
-def write_descriptions(
-    described: Iterable[Described[RecordedImage]],
-    writer: BagWriter,
-    original: BagReader | None = None,
-) -> Iterator[Described[RecordedImage]]:
+class Copier:
     """
-    Write descriptions as they come, and pass them on.
+    Copies the messages of a recording, bit by bit between what else is written.
 
-    :param original: Also copy all messages of this recording, in order among the descriptions.
-    :raises BagError: If the output cannot be written.
+    :param original: The recording.
+    :param writer: Where the messages go.
     """
-    copier = _Copier(original, writer) if original is not None else None
-    for item in described:
-        if copier is not None:
-            copier.copy_until(item.source.log_time_ns)
-        writer.write_description(item.description, item.source.log_time_ns)
-        yield item
-    if copier is not None:
-        copier.copy_until(None)
 
-
-class _Copier:
     def __init__(self, original: BagReader, writer: BagWriter) -> None:
         self._writer = writer
         self._topics = {t.name: t for t in original.topics}
