@@ -90,6 +90,7 @@ class Describing:
         for state in self._states.values():
             if state.input is not None:
                 state.input.close()
+        self.mailbox.close()
         self._painter.close()
         return self._worker.stop()
 

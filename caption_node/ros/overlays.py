@@ -71,7 +71,7 @@ class OverlayPainter:
         self._last_s[camera] = now_s
         self._mailbox.put(camera, sketch)
 
-    def close(self, timeout_s: float = 1.0) -> None:
+    def close(self, timeout_s: float = 0.3) -> None:
         """Stop drawing."""
         self._mailbox.close()
         self._thread.join(timeout_s)

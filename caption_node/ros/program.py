@@ -39,28 +39,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(line: list[str]) -> int:
-    node: CaptionNode | None = None
+    init_ros(line)
     try:
-        init_ros(line)
-        node = CaptionNode()
+        # Around the end too: freeing a model may take as long as loading it.
         with leaving_on_time():
-            if node.get_parameter('autostart').value and not node.start():
-                # Whoever starts it without a lifecycle manager has nobody who would try again.
-                return 1 if rclpy.ok() else 0
-            executor = SingleThreadedExecutor()
-            executor.add_node(node)
-            executor.spin()
+            return _live()
     except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+        return 0
     except RCLError as err:
         if rclpy.ok():
             raise ConfigError(f'ROS failed: {err}') from err
+        return 0
     finally:
-        if node is not None:
-            node.stop()
-            node.destroy_node()
         try_shutdown()
-    return 0
+
+
+def _live() -> int:
+    node = CaptionNode()
+    try:
+        if node.get_parameter('autostart').value and not node.start():
+            # Whoever starts it without a lifecycle manager has nobody who would try again.
+            return 1 if rclpy.ok() else 0
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        executor.spin()
+        return 0
+    finally:
+        node.stop()
+        node.destroy_node()
 
 
 if __name__ == '__main__':
