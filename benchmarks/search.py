@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 import statistics
 import tempfile
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
@@ -156,22 +156,26 @@ def stamped(scene: SceneDescription, time_ns: int, vector: Any) -> SceneDescript
 
 def build(path: Path, scenes: list[SceneDescription], options: argparse.Namespace) -> None:
     """Write the index and print how fast."""
-    spent_s, longest_s, current = 0.0, 0.0, -1
+    spent_s, spent_cpu_s, longest_s, current = 0.0, 0.0, 0.0, -1
     with open_index(path, write=True) as index:
         for number, rows in drives(scenes, options):
             bag = IndexedBag(
                 f'/drives/{number:05d}', str(number), '', rows[0].log_time_ns, 0, MODEL
             )
-            begun = perf_counter()
+            begun, begun_cpu = perf_counter(), process_time()
             if number != current:
                 index.begin(bag)
                 current = number
             index.add(bag.path, rows)
             took_s = perf_counter() - begun
             spent_s += took_s
+            spent_cpu_s += process_time() - begun_cpu
             longest_s = max(longest_s, took_s)
     rate = options.rows / spent_s
-    print(f'build        {options.rows} rows in {spent_s:.1f} s: {rate:.0f} rows/s')
+    print(
+        f'build        {options.rows} rows in {spent_s:.1f} s: {rate:.0f} rows/s; '
+        f'{spent_cpu_s:.1f} s of the processor: {options.rows / spent_cpu_s:.0f} rows/s'
+    )
     print(f'longest add  {longest_s:.2f} s for {ROWS_AT_ONCE} rows')
 
 
@@ -205,19 +209,20 @@ def is_found(found: list[Any], scene: SceneDescription) -> bool:
     return bool(found) and found[0].best.caption == scene.caption
 
 
-def timed(action: Callable[[], Any]) -> float:
-    """Return how long it takes, milliseconds."""
-    begun = perf_counter()
+def timed(action: Callable[[], Any]) -> tuple[float, float]:
+    """Return how long it takes by the clock and of the processor, milliseconds."""
+    begun, begun_cpu = perf_counter(), process_time()
     action()
-    return (perf_counter() - begun) * 1e3
+    return (perf_counter() - begun) * 1e3, (process_time() - begun_cpu) * 1e3
 
 
-def print_times(name: str, times_ms: list[float]) -> None:
-    """Print median and worst."""
-    print(
-        f'{name:12} p50 {statistics.median(times_ms):6.1f} ms   '
-        f'p90 {statistics.quantiles(times_ms, n=10)[-1]:6.1f} ms   max {max(times_ms):6.1f} ms'
-    )
+def print_times(name: str, times_ms: list[tuple[float, float]]) -> None:
+    """Print median and worst; on a busy machine the processor's time is the fairer figure."""
+    for what, times in zip(('clock', 'cpu'), zip(*times_ms, strict=True), strict=True):
+        print(
+            f'{name:12} {what:5} p50 {statistics.median(times):6.1f} ms   '
+            f'p90 {statistics.quantiles(times, n=10)[-1]:6.1f} ms   max {max(times):6.1f} ms'
+        )
 
 
 def compare_lancedb(

@@ -161,7 +161,10 @@ def _phrases() -> dict[tuple[str, ...], tuple[tuple[tuple[str, ...], ...], tuple
         phrases = [tuple(_stem(w) for w in p.split()) for p in said.split(',')]
         meaning = {tuple(s for s, w in zip(p, q.split(), strict=True) if w not in STOP_WORDS)
                    for p, q in zip(phrases, said.split(','), strict=True)}  # fmt: skip
-        entry = (tuple(sorted(meaning)), tuple(f.strip() for f in filters.split(';') if f.strip()))
+        entry = (
+            tuple(sorted(way for way in meaning if way)),
+            tuple(f.strip() for f in filters.split(';') if f.strip()),
+        )
         for phrase in phrases:
             table.setdefault(phrase, entry)
     return table
