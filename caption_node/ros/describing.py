@@ -58,7 +58,7 @@ class Describing:
         self._outputs = outputs
         self._value = value
         self._logger = node.get_logger()
-        self._model = pipeline.model
+        self._pipeline = pipeline
         self._ticked_s = self._followed_s = perf_counter()
         self._clock_ns = 0
         self._states = {
@@ -155,7 +155,7 @@ class Describing:
             extra = {
                 'received': counts.received + state.limited,
                 'dropped': counts.dropped,
-                'backend': self._model.backend,
+                'backend': self._pipeline.model.backend,
                 **state.counts(),
             }
             fault = state.input.incompatible() if state.input else ''
@@ -265,7 +265,7 @@ class Describing:
             camera=name,
             status='stale',
             reason=why,
-            model=self._model,
+            model=self._pipeline.model,
         )
         with state.lock:
             message = description_to_message(description, header, self.now_ns)

@@ -16,6 +16,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter as RosParameter
 
+from caption_node.description import ModelInfo
 from caption_node.errors import CaptionError, ConfigError
 from caption_node.pipeline import CaptionPipeline
 from caption_node.ros.cameras import Camera, read_cameras
@@ -49,6 +50,7 @@ class CaptionNode(LifecycleNode):  # type: ignore[misc]
         self._service: DescribeService | None = None
         self._describing: Describing | None = None
         self._opening: Opening | None = None
+        self._told = ModelInfo()
         self._state = 'unconfigured'
         self._last_error = ''
         self._reported_s = perf_counter()
@@ -139,21 +141,23 @@ class CaptionNode(LifecycleNode):  # type: ignore[misc]
         logger = self.get_logger()
         logger.info(f'loading the model {values["model"] or "that is shipped"}')
         try:
-            self._opening = Opening(
-                values['model'], values['backend'], values['threads'], logger.info
-            )
+            self._opening = Opening(values, logger.info)
             self._pipeline = self._opening.wait(self.context.ok, self._report_now_and_then)
         except (CaptionError, OpeningCancelled):
             self._free()
             raise
-        finally:
-            self._opening = None
         self._built_with = values
-        model, reason = self._pipeline.model, self._backend_reason()
-        self._outputs.publish_model(model_to_message(self._pipeline.bundle, model, reason))
-        logger.info(
+        self._tell_model()
+
+    def _tell_model(self) -> None:
+        """Say which model speaks, and where it runs, if that is news."""
+        pipeline, outputs = self._pipeline, self._outputs
+        if pipeline is None or outputs is None or pipeline.model == self._told:
+            return
+        self._told = model = pipeline.model
+        outputs.publish_model(model_to_message(pipeline.bundle, model, self._backend_reason()))
+        self.get_logger().info(
             f'model {model.name} ({model.sha256[:12]}) on {model.backend}, {model.precision}'
-            f': {reason}'
         )
 
     def _free(self) -> None:
@@ -164,6 +168,10 @@ class CaptionNode(LifecycleNode):  # type: ignore[misc]
             self._outputs.close()
             self._outputs = None
         self._built_with = {}
+        self._told = ModelInfo()
+        if self._opening is not None:
+            self._opening.cancel()
+            self._opening = None
         if self._pipeline is not None:
             self._pipeline.close()
             self._pipeline = None
@@ -183,6 +191,7 @@ class CaptionNode(LifecycleNode):  # type: ignore[misc]
     def _tick(self) -> None:
         if self._describing is not None:
             self._describing.tick()
+            self._tell_model()
         self._report_now_and_then()
 
     def _report_now_and_then(self) -> None:
@@ -203,7 +212,7 @@ class CaptionNode(LifecycleNode):  # type: ignore[misc]
             'backend': model.backend if model else '',
             'backend_reason': self._backend_reason(),
             'precision': model.precision if model else '',
-            'opening': self._opening.progress if self._opening else '',
+            'engine_state': self._engine_state(),
             'queue_depth': active.mailbox.depth if active is not None else 0,
             'missed_deadlines': self._outputs.missed_deadlines if self._outputs else 0,
         }
@@ -212,11 +221,17 @@ class CaptionNode(LifecycleNode):  # type: ignore[misc]
         self._diagnostics.publish(make_array([node, *cameras], now))
 
     def _backend_reason(self) -> str:
-        if self._pipeline is None:
+        asked = self._value('backend')
+        return (self._opening.reason if self._opening else '') or f'backend {asked} was asked for'
+
+    def _engine_state(self) -> str:
+        if self._opening is None:
             return ''
-        asked = self._built_with.get('backend', 'auto')
-        how = 'the best that is there' if asked == 'auto' else f'backend {asked} was asked for'
-        return str(getattr(self._pipeline.backend, 'reason', '') or how)
+        if self._pipeline is None:
+            return self._opening.engine or 'loading'
+        if getattr(self._pipeline.backend, 'is_preparing', False):
+            return self._opening.engine or 'preparing'
+        return 'ready' if self._pipeline.model.backend.startswith('tensorrt') else 'none'
 
     def _check_parameters(self, parameters: Sequence[RosParameter]) -> SetParametersResult:
         try:

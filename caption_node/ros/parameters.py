@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from caption_node.backends.engine_build import PRECISIONS
 from caption_node.errors import ConfigError
 from caption_node.frame import MAX_PIXELS
 from caption_node.ros.cameras import FORM, MAX_CAMERAS
@@ -91,6 +92,34 @@ _ROWS = (
         'CPU threads of the backend; 0 leaves it to the backend.',
         minimum=0,
         maximum=256,
+        when='inactive',
+    ),
+    Parameter(
+        'fallback',
+        True,
+        'Serve with ONNX Runtime while an engine is built, and if it cannot be; off, configuring '
+        'waits for the engine.',
+        when='inactive',
+    ),
+    Parameter(
+        'precision',
+        'auto',
+        'Precision of a TensorRT engine; auto takes the best for the model.',
+        choices=('auto', *PRECISIONS),
+        when='inactive',
+    ),
+    Parameter(
+        'device',
+        0,
+        'Number of the GPU.',
+        minimum=0,
+        maximum=63,
+        when='inactive',
+    ),
+    Parameter(
+        'engines',
+        '',
+        'Folder of built engines; empty: $CAPTION_ENGINES, or one in the cache of the user.',
         when='inactive',
     ),
     Parameter(
