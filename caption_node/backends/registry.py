@@ -180,10 +180,11 @@ def find_library(bundle: Bundle, precision: str, device: Device) -> tuple[Librar
 def _open_best(bundle: Bundle, request: Request, fallback: bool) -> Backend:
     found = options(bundle, request.precision, request.device, request.engines)
     name, why = choose(found)
-    request.on_remark(why)
     if name == 'tensorrt' or (fallback and _can_build(bundle, request)):
         return _open_with_fallback(bundle, request)
-    return BACKENDS[name](bundle, request)
+    backend = BACKENDS[name](bundle, request)
+    request.on_remark(why)
+    return backend
 
 
 def _open_with_fallback(bundle: Bundle, request: Request) -> Backend:
@@ -194,7 +195,9 @@ def _open_with_fallback(bundle: Bundle, request: Request) -> Backend:
         cache = EngineCache(request.engines)
         engine, fault = cache.load(spec.key(bundle))
         if engine:
-            return _start(bundle, request, gpu, spec, engine)
+            backend = _start(bundle, request, gpu, spec, engine)
+            request.on_remark(f'backend {backend.name} {library.version} on {gpu.name}')
+            return backend
         request.on_remark(
             f'building an engine for {gpu.name} with {library.name} {library.version}'
             + (f': the one that is there was {fault}' if fault else '')
