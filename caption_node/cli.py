@@ -106,7 +106,12 @@ def _add_every(parser: argparse.ArgumentParser) -> None:
 
 def _add_common(parser: argparse.ArgumentParser, overlay: str) -> None:
     parser.add_argument('--model', metavar='DIR', help='model folder, or name of a shipped model')
-    parser.add_argument('--backend', default='auto', metavar='NAME', help='auto, onnxruntime')
+    parser.add_argument(
+        '--backend',
+        default='auto',
+        metavar='NAME',
+        help='auto, tensorrt, onnxruntime-cuda, onnxruntime',
+    )
     parser.add_argument(
         '--threads', type=count, default=0, metavar='N', help='threads of the model (default: all)'
     )
