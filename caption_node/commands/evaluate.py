@@ -197,7 +197,9 @@ def _drawn(tables: Sequence[Table]) -> Iterator[str]:
     for table in tables:
         drawn = RichTable(title=table.title, title_justify='left', box=box.SIMPLE_HEAD)
         for i, column in enumerate(table.columns):
-            drawn.add_column(column, justify='right' if i else 'left', no_wrap=not i)
+            drawn.add_column(
+                column, justify='right' if i else 'left', no_wrap=not i, overflow='fold'
+            )
         for row in table.rows:
             bold = row[0].startswith('**')
             drawn.add_row(Text(row[0].strip('*')), *row[1:], style='bold' if bold else None)
