@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A recording in, its descriptions out: every frame, in order, none dropped silently."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 
 from caption_node.bag.images import RecordedImage
-from caption_node.bag.reader import BagReader, Message
+from caption_node.bag.reader import BagReader, Message, Topic
 from caption_node.bag.writer import BagWriter
 from caption_node.batching import Described, Describer, describe_all
 
@@ -82,5 +83,17 @@ class Copier:
     def copy_until(self, time_ns: int | None) -> None:
         """Copy what was recorded up to a log time; None copies the rest."""
         while self._next is not None and (time_ns is None or self._next.log_time_ns <= time_ns):
-            self._writer.copy(self._next, self._topics[self._next.topic])
+            self._writer.copy(self._next, topic_of(self._next, self._topics))
             self._next = next(self._messages, None)
+
+
+def topic_of(message: Message, topics: Mapping[str, Topic]) -> Topic:
+    """
+    Return the topic of a message, for a copy of it.
+
+    Two publishers may use one name for two types; the definition recorded is that of one of them.
+    """
+    topic = topics[message.topic]
+    if message.type == topic.type:
+        return topic
+    return replace(topic, type=message.type, definition='', type_hash='')

@@ -9,6 +9,7 @@ beginning: without it the rest could not be used.
 
 from collections.abc import Collection
 
+from caption_node.bag.captioning import topic_of
 from caption_node.bag.reader import BagReader, Topic
 from caption_node.bag.writer import BagWriter
 from caption_node.errors import BagError
@@ -49,7 +50,7 @@ def write_clip(
         if message.log_time_ns > end_ns:
             # Recordings of several files may step back in time: look on.
             continue
-        writer.copy(message, by_name[message.topic])
+        writer.copy(message, topic_of(message, by_name))
         count += 1
     if not count:
         raise BagError(

@@ -17,6 +17,7 @@ STOP_WORDS = frozenset(
     a about an and are as at be but by can do does for from has have here in into is it its of on
     or our over s see seen that the their them there they this through to us was we were where
     which while with within me show find any some frame frames scene scenes moment moments
+    road street
     """.split()  # noqa: SIM905
 )
 
