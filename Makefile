@@ -4,7 +4,7 @@
 export COLCON_DEFAULTS_FILE := $(CURDIR)/ros_ws/colcon_defaults.yaml
 PYTHON := .venv/bin/python
 
-.PHONY: setup demo test test-gpu check format bench train clean
+.PHONY: setup demo test test-gpu check format bench bench-gpu train clean
 
 setup:
 	scripts/setup.sh
@@ -13,15 +13,15 @@ demo: setup
 	$(PYTHON) -m caption_node.demo $(if $(INPUT),--input "$(INPUT)")
 
 test:
-	scripts/setup.sh --with-dev --with-training
+	scripts/setup.sh --with-dev --with-training --with-tensorrt
 	$(PYTHON) -m pytest
 
 test-gpu:
-	scripts/setup.sh --with-dev --with-training
+	scripts/setup.sh --with-dev --with-training --with-tensorrt
 	CAPTION_REQUIRE_GPU=1 CAPTION_REQUIRE_ROS_TOOLS=1 $(PYTHON) -m pytest
 
 check:
-	scripts/setup.sh --with-dev --with-training
+	scripts/setup.sh --with-dev --with-training --with-tensorrt
 	scripts/check.sh
 
 format:
@@ -30,6 +30,11 @@ format:
 
 bench: setup
 	$(PYTHON) benchmarks/pipeline.py
+	$(PYTHON) benchmarks/start.py
+
+bench-gpu:
+	scripts/setup.sh --with-training --with-tensorrt
+	$(PYTHON) benchmarks/gpu.py
 
 train:
 	scripts/setup.sh --with-training

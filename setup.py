@@ -47,7 +47,7 @@ setup(
     entry_points={
         'console_scripts': [
             'caption = caption_node.cli:main',
-            'caption_node = caption_node.ros.node:main',
+            'caption_node = caption_node.ros.program:main',
         ],
     },
 )

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
 """
-A model folder: ``model.onnx``, ``manifest.json``, ``vocabulary.json``.
+A model folder: ``model.onnx``, ``manifest.json``, ``vocabulary.json``, and ``trust.npz``.
 
 The manifest carries all that must travel with the weights: hashes, input size, the layout of the
 scene logits, class names, thresholds and calibration.
@@ -22,6 +22,7 @@ from caption_node.vocabulary import Vocabulary
 
 FORMAT_VERSION = 1
 DEFAULT_MODEL = 'drive_small'
+TRUST_FILE = 'trust.npz'
 MODELS_VARIABLE = 'CAPTION_MODELS'
 
 
@@ -48,6 +49,8 @@ class Bundle:
     :param score_thresholds: Least score of a published box by class.
     :param caption_confidence: (weight, bias) of a logistic over the mean word log-probability.
     :param abstain: Thresholds of :mod:`caption_node.trust` by name.
+    :param trust_path: What :mod:`caption_node.novelty` knows of the training frames, if it is
+        part of the bundle.
     """
 
     path: Path
@@ -64,6 +67,7 @@ class Bundle:
     caption_confidence: tuple[float, float]
     abstain: Mapping[str, float]
     vocabulary: Vocabulary
+    trust_path: Path | None = None
 
     @property
     def model_path(self) -> Path:
@@ -99,6 +103,7 @@ class Bundle:
                 ),
                 abstain={k: float(v) for k, v in manifest['abstain'].items()},
                 vocabulary=Vocabulary.load(path / 'vocabulary.json'),
+                trust_path=path / TRUST_FILE if TRUST_FILE in hashes else None,
             )
         except (KeyError, TypeError, ValueError, AttributeError) as err:
             raise BundleError(f'{path / "manifest.json"} lacks or garbles {err}') from err

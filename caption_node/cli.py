@@ -13,6 +13,8 @@ import importlib
 from pathlib import Path
 
 from caption_node import __version__
+from caption_node.commands.bag_options import add_bags
+from caption_node.commands.engine_options import add_engine
 from caption_node.commands.evaluate_options import add_evaluate
 from caption_node.commands.lines import OutputClosedError, say
 from caption_node.commands.option_values import count, duration_s, positive
@@ -60,7 +62,8 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
     _add_image(commands)
     _add_video(commands)
-    _add_bag(commands)
+    add_bags(commands)
+    add_engine(commands)
     add_evaluate(commands)
     _add_train(commands)
     add_tools(commands)
@@ -105,26 +108,6 @@ def _add_video(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     parser.set_defaults(module='caption_node.commands.video', function='run')
 
 
-def _add_bag(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
-    parser = commands.add_parser('bag', help='describe a recording, no ROS needed')
-    parser.add_argument('bag', metavar='BAG', help='rosbag2 folder, or .mcap, .db3 or .bag file')
-    parser.add_argument(
-        '-o', '--output', metavar='OUT', help='write descriptions to OUT.mcap, or a rosbag2 folder'
-    )
-    parser.add_argument(
-        '--merge', action='store_true', help='also copy the original messages to the output'
-    )
-    parser.add_argument(
-        '--jsonl', action='store_true', help='print JSON lines (the default without --output)'
-    )
-    parser.add_argument(
-        '--topics', nargs='+', default=[], metavar='TOPIC', help='these image topics only'
-    )
-    _add_every(parser)
-    _add_common(parser, 'write an .mp4 for each camera, or pictures into a folder')
-    parser.set_defaults(module='caption_node.commands.bag', function='run')
-
-
 def _add_every(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--every',
@@ -137,7 +120,12 @@ def _add_every(parser: argparse.ArgumentParser) -> None:
 
 def _add_common(parser: argparse.ArgumentParser, overlay: str) -> None:
     parser.add_argument('--model', metavar='DIR', help='model folder, or name of a shipped model')
-    parser.add_argument('--backend', default='auto', metavar='NAME', help='auto, onnxruntime')
+    parser.add_argument(
+        '--backend',
+        default='auto',
+        metavar='NAME',
+        help='auto, tensorrt, onnxruntime-cuda, onnxruntime',
+    )
     parser.add_argument(
         '--threads', type=count, default=0, metavar='N', help='threads of the model (default: all)'
     )

@@ -20,10 +20,13 @@ import shutil
 import subprocess
 import sys
 from time import perf_counter
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from caption_node import __version__
 from caption_node.errors import CaptionError
+
+if TYPE_CHECKING:
+    from caption_node.bundle import Bundle
 
 State = Literal['ok', 'missing', 'broken']
 PROBE_TIMEOUT_S = 20.0
@@ -215,7 +218,15 @@ def _model(model: str | None) -> Iterator[Finding]:
         f'sha256 {bundle.sha256[:16]}… verified, {bundle.path}'
     )
     yield Finding('model', 'ok', detail, is_needed=True)
+    yield _backend(bundle)
     yield _inference(bundle.path)
+
+
+def _backend(bundle: 'Bundle') -> Finding:
+    from caption_node.backends.registry import choose, options
+
+    _, why = choose(options(bundle))
+    return Finding('backend', 'ok', why.removeprefix('backend '))
 
 
 def _inference(model: Path) -> Finding:
@@ -297,7 +308,7 @@ def _library(name: str, packages: tuple[str, ...], module: str) -> Finding:
         return Finding(name, 'ok', version)
     if importlib.util.find_spec(module) is not None:
         return Finding(name, 'ok', 'installed by the system')
-    hint = 'nothing to do: this release runs the model on ONNX Runtime'
+    hint = 'nothing to do without an NVIDIA GPU; with one see docs/tensorrt.md'
     return Finding(name, 'missing', 'not installed', hint)
 
 

@@ -12,6 +12,8 @@ Every error that this package raises on purpose.
     ├── BundleError                  a model folder is incomplete or altered
     ├── BackendError
     │   ├── BackendUnavailableError    a library or a device is missing
+    │   ├── EngineError                an engine cannot be built, kept or loaded
+    │   │   └── BuildCancelledError      somebody stopped the build
     │   └── InferenceError             the runtime failed on this batch
     └── BagError                     a recording cannot be read or written
 
@@ -74,6 +76,14 @@ class BackendError(CaptionError):
 
 class BackendUnavailableError(BackendError):
     """Raised when the library or the device that a backend needs is missing."""
+
+
+class EngineError(BackendError):
+    """Raised when an engine cannot be built, written, or loaded on this machine."""
+
+
+class BuildCancelledError(EngineError):
+    """Raised when a build was stopped on purpose; nothing was written."""
 
 
 class InferenceError(BackendError):

@@ -48,6 +48,7 @@ class Mailbox(Generic[Item]):
         self._counts = {camera: Counts() for camera in cameras}
         self._changed = threading.Condition()
         self._closed = False
+        self._nudged = False
 
     def put(self, camera: str, item: Item) -> None:
         """
@@ -71,15 +72,23 @@ class Mailbox(Generic[Item]):
         Wait until at least one camera has an item, then empty all slots.
 
         :param timeout_s: How long to wait at most; None waits until an item comes or it is closed.
-        :returns: At most one item for each camera; none after the timeout, or once closed.
+        :returns: At most one item for each camera; none after the timeout or a nudge, or once
+            closed.
         """
         with self._changed:
             self._changed.wait_for(self._ready, timeout_s)
+            self._nudged = False
             if self._closed:
                 return []
             parcels = [parcel for parcel in self._slots.values() if parcel is not None]
             self._slots = dict.fromkeys(self._slots)
             return parcels
+
+    def nudge(self) -> None:
+        """Wake the one who waits, although there may be no item."""
+        with self._changed:
+            self._nudged = True
+            self._changed.notify()
 
     def close(self) -> None:
         """Wake the one who waits, and take no more items."""
@@ -99,5 +108,11 @@ class Mailbox(Generic[Item]):
             counts = self._counts[camera]
             return Counts(counts.received, counts.dropped)
 
+    @property
+    def depth(self) -> int:
+        """How many items wait to be taken."""
+        with self._changed:
+            return sum(parcel is not None for parcel in self._slots.values())
+
     def _ready(self) -> bool:
-        return self._closed or any(parcel is not None for parcel in self._slots.values())
+        return self._closed or self._nudged or any(parcel is not None for parcel in self._slots.values())

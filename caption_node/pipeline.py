@@ -6,7 +6,7 @@ Frames in, descriptions out: the one place where the way of a frame reads top to
     frames -> letterbox -> backend.run(batch) -> words, boxes, fields -> trust -> descriptions
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -14,7 +14,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from caption_node.backends.protocol import Backend, Outputs
+from caption_node.backends.protocol import Backend, Outputs, SourceBackend
 from caption_node.backends.registry import open_backend
 from caption_node.bundle import Bundle, find_bundle
 from caption_node.closing import Closed
@@ -31,7 +31,7 @@ from caption_node.errors import ConfigError
 from caption_node.frame import Frame
 from caption_node.grounding import name_hazard, place_object
 from caption_node.preprocess import Letterbox, letterbox
-from caption_node.trust import disagreement, picture_fault, word_confidence
+from caption_node.trust import Trust, disagreement, word_confidence
 
 
 class CaptionPipeline(Closed):
@@ -45,13 +45,18 @@ class CaptionPipeline(Closed):
     def __init__(self, bundle: Bundle, backend: Backend) -> None:
         self.bundle = bundle
         self.backend = backend
-        self.model = ModelInfo(bundle.name, bundle.sha256, backend.name, bundle.precision)
+        self.model = self._model_info()
+        self._trust = Trust.of(bundle)
         shape = (bundle.max_batch, bundle.height, bundle.width, 3)
         self._images: NDArray[np.uint8] = np.zeros(shape, dtype=np.uint8)
 
     @classmethod
     def open(
-        cls, model: str | Path | None = None, backend: str = 'auto', threads: int = 0
+        cls,
+        model: str | Path | None = None,
+        backend: str = 'auto',
+        threads: int = 0,
+        on_remark: Callable[[str], None] | None = None,
     ) -> 'CaptionPipeline':
         """
         Load a model folder and start a backend.
@@ -59,11 +64,12 @@ class CaptionPipeline(Closed):
         :param model: Folder, or name of a shipped model; None is the default model.
         :param backend: ``auto`` or a name in the registry.
         :param threads: CPU threads of one run; 0 lets the runtime choose.
+        :param on_remark: Takes lines for people: which backend was taken, and why.
         :raises BundleError: If the folder is incomplete or altered.
         :raises BackendUnavailableError: If the backend's library or device is missing.
         """
         bundle = Bundle.load(find_bundle(model))
-        return cls(bundle, open_backend(backend, bundle, threads))
+        return cls(bundle, open_backend(backend, bundle, threads, on_remark=on_remark))
 
     def describe(self, frames: Sequence[Frame]) -> list[SceneDescription]:
         """
@@ -79,13 +85,19 @@ class CaptionPipeline(Closed):
             raise ConfigError(f'{len(frames)} frames at once, at most {self.bundle.max_batch}')
         start = perf_counter()
         batch = self._images[: len(frames)]
-        fits = [
-            letterbox(frame.pixels_rgb, self.bundle.height, self.bundle.width, out)[1]
-            for frame, out in zip(frames, batch, strict=True)
-        ]
-        boxed = perf_counter()
-        outputs = self.backend.run(batch)
+        sources = [frame.pixels_rgb for frame in frames]
+        if isinstance(self.backend, SourceBackend) and self.backend.takes_sources:
+            boxed = start  # scaling is part of the run
+            outputs, fits = self.backend.run_sources(sources, batch)
+        else:
+            fits = [
+                letterbox(source, self.bundle.height, self.bundle.width, out)[1]
+                for source, out in zip(sources, batch, strict=True)
+            ]
+            boxed = perf_counter()
+            outputs = self.backend.run(batch)
         ran = perf_counter()
+        self.model = self._model_info()  # a backend may change over to a better one
         descriptions = []
         for i, (frame, fit) in enumerate(zip(frames, fits, strict=True)):
             begun = perf_counter()
@@ -99,6 +111,10 @@ class CaptionPipeline(Closed):
             descriptions.append(replace(said, latency_ms=latency_ms))
         return descriptions
 
+    def _model_info(self) -> ModelInfo:
+        bundle, backend = self.bundle, self.backend
+        return ModelInfo(bundle.name, bundle.sha256, backend.name, backend.precision)
+
     def _interpret(
         self, frame: Frame, image: NDArray[np.uint8], fit: Letterbox, outputs: Outputs, i: int
     ) -> SceneDescription:
@@ -108,7 +124,7 @@ class CaptionPipeline(Closed):
         confidence = word_confidence(
             outputs.token_logp[i], outputs.tokens[i], *self.bundle.caption_confidence
         )
-        reason = picture_fault(fit.inner(image), self.bundle.abstain)
+        reason = self._trust.doubt(frame, fit.inner(image), outputs.embedding[i])
         reason = reason or disagreement(caption, scene, objects)
         if not reason and confidence < self.bundle.abstain['confidence']:
             reason = 'the sentence is uncertain'

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Letterbox to the model's input, and boxes back to the source image."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,13 +29,26 @@ class Letterbox:
     source_width: int
     source_height: int
 
+    @classmethod
+    def fit(cls, source_height: int, source_width: int, height: int, width: int) -> 'Letterbox':
+        """Return how an image of one size fits into another, centred, its aspect kept."""
+        scale = min(height / source_height, width / source_width)
+        centred = cls(scale, 0, 0, source_width, source_height)
+        inner_height, inner_width = centred.inner_size(height, width)
+        left, top = (width - inner_width) // 2, (height - inner_height) // 2
+        return replace(centred, left=left, top=top)
+
+    def inner_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return height and width, in input pixels, of what lies between the bars."""
+        return (
+            max(1, min(height, round(self.source_height * self.scale))),
+            max(1, min(width, round(self.source_width * self.scale))),
+        )
+
     def inner(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the part of a letterboxed (H, W, 3) image that lies between the bars."""
-        height, width = image.shape[:2]
-        return image[
-            self.top : self.top + min(height, max(1, round(self.source_height * self.scale))),
-            self.left : self.left + min(width, max(1, round(self.source_width * self.scale))),
-        ]
+        height, width = self.inner_size(*image.shape[:2])
+        return image[self.top : self.top + height, self.left : self.left + width]
 
     def boxes_to_source(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
         """
@@ -61,22 +74,18 @@ def letterbox(
     """
     import cv2
 
-    source_height, source_width = pixels_rgb.shape[:2]
-    scale = min(height / source_height, width / source_width)
-    inner_height = max(1, min(height, round(source_height * scale)))
-    inner_width = max(1, min(width, round(source_width * scale)))
-    top, left = (height - inner_height) // 2, (width - inner_width) // 2
+    fit = Letterbox.fit(pixels_rgb.shape[0], pixels_rgb.shape[1], height, width)
     if out is None:
         out = np.empty((height, width, 3), dtype=np.uint8)
-    if (inner_height, inner_width) != (height, width):
+    inner = fit.inner(out)
+    if inner.shape != out.shape:
         out[:] = BORDER
-    inner = out[top : top + inner_height, left : left + inner_width]
-    if scale == 1.0:
+    if fit.scale == 1.0:
         inner[:] = pixels_rgb
     else:
         # Area averaging keeps small lamps visible when an image shrinks; linear when it grows.
-        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        how = cv2.INTER_AREA if fit.scale < 1 else cv2.INTER_LINEAR
         # OpenCV cannot read a view with turned-round channels; the copy is of what is needed only.
         source = np.ascontiguousarray(pixels_rgb)
-        inner[:] = cv2.resize(source, (inner_width, inner_height), interpolation=how)
-    return out, Letterbox(scale, left, top, source_width, source_height)
+        inner[:] = cv2.resize(source, inner.shape[1::-1], interpolation=how)
+    return out, fit

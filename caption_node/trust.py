@@ -3,8 +3,9 @@
 """
 Whether a sentence may be used: confidence, and the reasons to abstain.
 
-A sentence is withheld from use when the picture shows too little, or when what it says of road
-users and signals disagrees with the boxes and fields that are published beside it.
+A sentence is withheld from use when the picture shows too little, is like none that the model was
+trained on, or has been the same for too long, and when what it says of road users and signals
+disagrees with the boxes and fields that are published beside it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,20 +15,84 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
+from caption_node.bundle import Bundle
 from caption_node.description import FieldValue, SceneObject
+from caption_node.frame import Frame
+from caption_node.frozen import FrozenWatch
+from caption_node.novelty import Novelty
+
+FROZEN_S = 0.5
+FROZEN_REPEATS = 3
 
 _PERSON = re.compile(
-    r'\b(pedestrians?|people|persons?|man|woman|men|women|child(ren)?|workers?)\b'
+    r'\b(pedestrians?|people|persons?|man|woman|men|women|child(ren)?|workers?|kids?|walkers?|'
+    r'joggers?|passers?-?by|someone|crowd|boys?|girls?|couple|officers?|figures?)\b'
 )
 _NOBODY = re.compile(
     r'\b(no|nobody|without) (\w+ )?(pedestrians?|people|person|cyclists?)\b|\bpeople carrier'
+    r'|\bpedestrian (crossings?|zones?|lights?|signals?|bridges?|areas?|streets?)\b'
+    r'|\ba couple of\b|\bmotorcycle lanes?\b|\b(bike|bicycle|cycle) (lanes?|paths?|racks?)\b'
 )
-_RIDER = re.compile(r'\b(cyclists?|bicycles?|bikes?|motorcycl\w+|motorbikes?|scooters?|riders?)\b')
+_RIDER = re.compile(
+    r'\b(cyclists?|bicycles?|bikes?|bikers?|motorcycl\w+|motorbikes?|mopeds?|e?-?scooters?|riders?)\b'
+)
+_COLOUR = '(red|green|yellow|amber)'
 _SIGNAL = re.compile(
-    r'\b(red|green|yellow|amber)(-lit)? (traffic )?(light|signal)s?\b'
-    r'|\b(?:light|signal)s? (?:is|are|still|shows?|showing|turned?)(?: still)? '
-    r'(red|green|yellow|amber)\b'
+    rf'\b{_COLOUR}(?:-lit)? (?:traffic )?(?:light|signal|lamp|arrow)s?\b'
+    r'|\b(?:light|signal)s? (?:(?:is|are|has|still|now|shows?|showing|turns?|turned|stays?) )+'
+    rf'{_COLOUR}\b'
+    rf'|\b{_COLOUR}-lit\b'
+    rf'|^{_COLOUR} (?:for|at|ahead)\b|\b(?:with|,) {_COLOUR} (?:for us|ahead)\b'
 )
+_CLOSE_AHEAD = re.compile(
+    r'\b(follow(s|ing)?|behind|queue(s|ing)? behind) (a|an|the|another)( [\w-]+)? '
+    r'(car|van|truck|lorry|bus|vehicle|suv|pickup)\b|\b(close|just|right|directly) ahead\b'
+)
+_FREE = re.compile(r'\bno (other )?(traffic|vehicles?|cars?)\b|\broad (ahead )?is (empty|free)\b')
+_VEHICLES = frozenset(('car', 'truck', 'bus', 'motorcycle', 'bicycle'))
+
+
+class Trust:
+    """
+    The reasons to abstain; remembers the last picture of every camera.
+
+    :param limits: Thresholds of the bundle by name; what a bundle does not limit is not tested.
+    :param novelty: Judges what is unlike the training frames; None: nothing does.
+    """
+
+    def __init__(self, limits: Mapping[str, float], novelty: Novelty | None) -> None:
+        self._limits = limits
+        self._novelty = novelty
+        self._frozen = FrozenWatch(
+            limits.get('frozen_s', FROZEN_S), round(limits.get('frozen_repeats', FROZEN_REPEATS))
+        )
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> 'Trust':
+        """
+        Take limits and judges from a bundle.
+
+        :raises BundleError: If the judges cannot be read.
+        """
+        path = bundle.trust_path
+        return cls(bundle.abstain, Novelty.load(path, bundle.abstain) if path else None)
+
+    def doubt(self, frame: Frame, image: NDArray[np.uint8], embedding: NDArray[np.float32]) -> str:
+        """
+        Say why no sentence about a picture can be used, or return an empty text.
+
+        To be called once for every frame, in the order of their stamps.
+
+        :param image: (H, W, 3) the frame scaled to the model's input, without the bars.
+        :param embedding: (E,) of the frame.
+        """
+        stood_s = self._frozen.standing_s(frame.camera, frame.stamp_ns, image)
+        reason = picture_fault(image, self._limits)
+        if not reason and self._novelty is not None:
+            reason = self._novelty.fault(image, embedding)
+        if not reason and stood_s > 0:
+            return f'the camera has given the same picture for {stood_s:.1f} s: it is frozen'
+        return reason
 
 
 def word_confidence(
@@ -73,16 +138,22 @@ def disagreement(
     caption: str, scene: Mapping[str, FieldValue], objects: Sequence[SceneObject]
 ) -> str:
     """Say what the sentence claims and nothing beside it bears out, or return an empty text."""
-    text = caption.lower()
+    text = _NOBODY.sub(' ', caption.lower())
     seen = {o.class_name for o in objects}
-    if _PERSON.search(_NOBODY.sub(' ', text)) and 'person' not in seen:
+    if _PERSON.search(text) and 'person' not in seen:
         return 'the sentence names a person, no box shows one'
-    if _RIDER.search(_NOBODY.sub(' ', text)) and not seen & {'bicycle', 'motorcycle'}:
+    if _RIDER.search(text) and not seen & {'bicycle', 'motorcycle'}:
         return 'the sentence names a two-wheeler, no box shows one'
-    match = _SIGNAL.search(text)
-    if match:
-        colour = match.group(1) or match.group(5)
+    if match := _SIGNAL.search(text):
+        colour = next(c for c in match.groups() if c)
         colour = 'yellow' if colour == 'amber' else colour
         if scene['light'].value not in (colour, 'unclear'):
             return f'the sentence says {colour} light, the field says {scene["light"].value}'
+        if 'traffic light' not in seen:
+            return f'the sentence says {colour} light, no box shows a traffic light'
+    if _CLOSE_AHEAD.search(text) and not seen & _VEHICLES:
+        return 'the sentence names a vehicle close ahead, no box shows one'
+    near = any(o.class_name in _VEHICLES and o.in_lane and o.range == 'near' for o in objects)
+    if _FREE.search(text) and near:
+        return 'the sentence says that the road is free, a box shows a vehicle close ahead'
     return ''

@@ -14,10 +14,11 @@ GROUPS_WANTED=(runtime ros)
 
 usage() {
   cat <<TEXT
-usage: scripts/setup.sh [--with-dev] [--with-training] [--venv DIR]
+usage: scripts/setup.sh [--with-dev] [--with-training] [--with-tensorrt] [--venv DIR]
 
   --with-dev       also what tests and checks need
   --with-training  also PyTorch and ONNX, to train and export models
+  --with-tensorrt  also TensorRT for RTX and CUDA's Python modules, to build engines
   --venv DIR       where the environment goes (default: .venv in the repository)
 
 PYTHON=... chooses the interpreter (default: the first of python3, python3.12, python3.11, python3.10 that fits).
@@ -37,6 +38,7 @@ parse_arguments() {
     case "$1" in
       --with-dev) GROUPS_WANTED+=(dev) ;;
       --with-training) GROUPS_WANTED+=(training) ;;
+      --with-tensorrt) GROUPS_WANTED+=(tensorrt) ;;
       --venv)
         [[ $# -ge 2 ]] || { usage >&2; exit 2; }
         VENV="$(mkdir -p "$2" && cd "$2" && pwd)"
@@ -123,7 +125,7 @@ install_wheels() {
   ((${#arguments[@]})) || return 0
   say "installing wheels: $(printf '%s ' "${arguments[@]##*/}" | sed 's/-r //g; s/\.txt//g')"
   pip_install "${arguments[@]}" || fail 'the pinned wheels could not be installed (see above)' \
-    'check that pip reaches a package index, and that there is 1 GB of free disk, then run this again'
+    'check that pip reaches a package index, and that there are 2 GB of free disk, then run this again'
   set -- "${marks[@]}"
   while (($#)); do
     mark_done "$1" "$2"

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures that several levels of tests share."""
 
+from collections.abc import Iterator
 import json
+import os
 from pathlib import Path
 import shutil
 
@@ -23,6 +25,17 @@ def shared() -> Path:
     if not (SHARED / 'data' / 'labels.jsonl').is_file():
         pytest.skip('the labelled frames (../shared) are not beside this repository')
     return SHARED
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Turn skips of tests for a GPU into failures where a GPU has to be there."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    if report.skipped and item.get_closest_marker('gpu') and os.environ.get('CAPTION_REQUIRE_GPU'):
+        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = 'failed'
+        report.longrepr = f'CAPTION_REQUIRE_GPU is set, so this must not be skipped: {why}'
 
 
 @pytest.fixture

@@ -1,15 +1,17 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""ONNX Runtime on the CPU: the default everywhere."""
+"""ONNX Runtime: on the CPU the default everywhere, and on NVIDIA GPUs with onnxruntime-gpu."""
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from caption_node.backends.protocol import Outputs
+from caption_node.backends.protocol import OUTPUT_NAMES, Outputs, check_images
 from caption_node.bundle import Bundle
 from caption_node.errors import BackendUnavailableError, BundleError, InferenceError
 
-_OUTPUTS = ('tokens', 'token_logp', 'boxes', 'box_class', 'box_score', 'scene', 'embedding')
+_CUDA, _CPU = 'CUDAExecutionProvider', 'CPUExecutionProvider'
 
 
 def available_providers() -> tuple[str, list[str]]:
@@ -30,19 +32,32 @@ def available_providers() -> tuple[str, list[str]]:
         ) from err
 
 
+def check_cuda_provider() -> None:
+    """
+    Make sure that the installed ONNX Runtime was built for CUDA.
+
+    :raises BackendUnavailableError: If it was not, or is missing.
+    """
+    version, providers = available_providers()
+    if _CUDA not in providers:
+        raise BackendUnavailableError(
+            f'ONNX Runtime {version} was built without CUDA',
+            'run `pip uninstall onnxruntime` and `pip install onnxruntime-gpu`',
+        )
+
+
 class OnnxRuntimeBackend:
     """
-    The model in one ONNX Runtime session on the CPU.
+    The model in one ONNX Runtime session.
 
     :param bundle: The model to load.
-    :param threads: Threads of one run; 0 lets the runtime choose.
-    :raises BackendUnavailableError: If onnxruntime is not installed.
+    :param threads: CPU threads of one run; 0 lets the runtime choose.
+    :param cuda_device: Number of the GPU to run on; None is the CPU.
+    :raises BackendUnavailableError: If onnxruntime is not installed, or cannot use the GPU.
     :raises BundleError: If the file is not an ONNX graph with the contract's inputs and outputs.
     """
 
-    name = 'onnxruntime-cpu'
-
-    def __init__(self, bundle: Bundle, threads: int = 0) -> None:
+    def __init__(self, bundle: Bundle, threads: int = 0, cuda_device: int | None = None) -> None:
         try:
             import onnxruntime
         except ImportError as err:
@@ -55,42 +70,44 @@ class OnnxRuntimeBackend:
         options.log_severity_level = 3
         # Spinning threads would take the cores from decoding and from the rest of the vehicle.
         options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+        self.name = 'onnxruntime-cpu' if cuda_device is None else 'onnxruntime-cuda'
+        self.precision = bundle.precision
+        providers: list[Any] = [_CPU]
+        if cuda_device is not None:
+            check_cuda_provider()
+            providers = [(_CUDA, {'device_id': str(cuda_device), 'use_tf32': '0'}), _CPU]
         try:
-            self._session = onnxruntime.InferenceSession(
-                str(bundle.model_path), options, providers=['CPUExecutionProvider']
+            self._session: Any = onnxruntime.InferenceSession(
+                str(bundle.model_path), options, providers=providers
             )
         except Exception as err:  # the runtime's errors share no public base class
             raise BundleError(
                 f'{bundle.model_path} is not a graph that ONNX Runtime can load: {err}'
             ) from err
-        names = {o.name for o in self._session.get_outputs()}
-        if not set(_OUTPUTS) <= names:
-            missing = ', '.join(sorted(set(_OUTPUTS) - names))
-            raise BundleError(f'{bundle.model_path} lacks the outputs {missing}')
-        self._shape = (bundle.height, bundle.width, 3)
-        self._max_batch = bundle.max_batch
-        self._closed = False
+        if cuda_device is not None and self._session.get_providers()[0] != _CUDA:
+            # It turns to the CPU without a word if a library of CUDA is missing.
+            raise BackendUnavailableError(
+                'ONNX Runtime cannot use the GPU',
+                'install CUDA and cuDNN of the versions that onnxruntime-gpu wants',
+            )
+        missing = set(OUTPUT_NAMES) - {o.name for o in self._session.get_outputs()}
+        if missing:
+            raise BundleError(
+                f'{bundle.model_path} lacks the outputs {", ".join(sorted(missing))}'
+            )
+        self._bundle = bundle
 
     def run(self, images: NDArray[np.uint8]) -> Outputs:
         """Describe a batch; see :class:`~caption_node.backends.protocol.Backend`."""
-        if self._closed:
+        if self._session is None:
             raise InferenceError('the backend is closed')
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != self._shape:
-            raise InferenceError(
-                f'the model takes (B, {self._shape[0]}, {self._shape[1]}, 3) uint8, '
-                f'got {images.shape} {images.dtype}'
-            )
-        if not 1 <= images.shape[0] <= self._max_batch:
-            raise InferenceError(
-                f'batch of {images.shape[0]}, the model takes 1..{self._max_batch}'
-            )
+        check_images(images, self._bundle)
         try:
-            values = self._session.run(list(_OUTPUTS), {'image': images})
+            values = self._session.run(list(OUTPUT_NAMES), {'image': images})
         except Exception as err:  # the runtime's errors share no public base class
             raise InferenceError(f'ONNX Runtime failed: {err}') from err
         return Outputs(*values)
 
     def close(self) -> None:
         """Drop the session and its memory."""
-        self._closed = True
         self._session = None

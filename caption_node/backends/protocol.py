@@ -2,11 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a backend is: one call from pixels to all outputs."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from caption_node.bundle import Bundle
+from caption_node.errors import InferenceError
+from caption_node.preprocess import Letterbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,26 @@ class Outputs:
     embedding: NDArray[np.float32]
 
 
+OUTPUT_NAMES = tuple(field.name for field in fields(Outputs))
+"""The graph's outputs, in the order of :class:`Outputs`."""
+
+
+def check_images(images: NDArray[np.uint8], bundle: Bundle) -> None:
+    """
+    Refuse what is no batch of the model's input.
+
+    :raises InferenceError: If shape, type or number are not the model's.
+    """
+    shape = (bundle.height, bundle.width, 3)
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != shape:
+        raise InferenceError(
+            f'the model takes (B, {shape[0]}, {shape[1]}, 3) uint8, '
+            f'got {images.shape} {images.dtype}'
+        )
+    if not 1 <= images.shape[0] <= bundle.max_batch:
+        raise InferenceError(f'batch of {images.shape[0]}, the model takes 1..{bundle.max_batch}')
+
+
 class Backend(Protocol):
     """
     A runtime that holds one model.
@@ -42,6 +67,11 @@ class Backend(Protocol):
     @property
     def name(self) -> str:
         """Name as published, for example ``onnxruntime-cpu``."""
+        ...
+
+    @property
+    def precision(self) -> str:
+        """What the learned layers are computed in: ``fp32``, ``fp16`` or ``int8``."""
         ...
 
     def run(self, images: NDArray[np.uint8]) -> Outputs:
@@ -55,4 +85,27 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Free the runtime's memory; further calls to ``run`` raise InferenceError."""
+        ...
+
+
+@runtime_checkable
+class SourceBackend(Protocol):
+    """A backend that also letterboxes, on its device, pictures larger than the input."""
+
+    @property
+    def takes_sources(self) -> bool:
+        """Whether it does so now; else letterbox on the CPU and call ``run``."""
+        ...
+
+    def run_sources(
+        self, sources: Sequence[NDArray[np.uint8]], images: NDArray[np.uint8]
+    ) -> tuple[Outputs, list[Letterbox]]:
+        """
+        Describe pictures of any size.
+
+        :param sources: B arrays (H, W, 3) RGB; views with turned-round channels are welcome.
+        :param images: (B, H, W, 3); what the model saw is written there.
+        :returns: outputs, and how each picture was fitted.
+        :raises InferenceError: If the runtime fails.
+        """
         ...

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A recording in, its descriptions out: every frame, in order, none dropped silently."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 
 from caption_node.bag.images import RecordedImage
-from caption_node.bag.reader import BagReader, Message
+from caption_node.bag.reader import BagReader, Message, Topic
 from caption_node.bag.writer import BagWriter
 from caption_node.batching import Described, Describer, describe_all
 
@@ -65,28 +66,14 @@ def describe_bag(
     return describe_all(pipeline, kept, batch)
 
 
-def write_descriptions(
-    described: Iterable[Described[RecordedImage]],
-    writer: BagWriter,
-    original: BagReader | None = None,
-) -> Iterator[Described[RecordedImage]]:
+class Copier:
     """
-    Write descriptions as they come, and pass them on.
+    Copies the messages of a recording, bit by bit between what else is written.
 
-    :param original: Also copy all messages of this recording, in order among the descriptions.
-    :raises BagError: If the output cannot be written.
+    :param original: The recording.
+    :param writer: Where the messages go.
     """
-    copier = _Copier(original, writer) if original is not None else None
-    for item in described:
-        if copier is not None:
-            copier.copy_until(item.source.log_time_ns)
-        writer.write_description(item.description, item.source.log_time_ns)
-        yield item
-    if copier is not None:
-        copier.copy_until(None)
 
-
-class _Copier:
     def __init__(self, original: BagReader, writer: BagWriter) -> None:
         self._writer = writer
         self._topics = {t.name: t for t in original.topics}
@@ -96,5 +83,17 @@ class _Copier:
     def copy_until(self, time_ns: int | None) -> None:
         """Copy what was recorded up to a log time; None copies the rest."""
         while self._next is not None and (time_ns is None or self._next.log_time_ns <= time_ns):
-            self._writer.copy(self._next, self._topics[self._next.topic])
+            self._writer.copy(self._next, topic_of(self._next, self._topics))
             self._next = next(self._messages, None)
+
+
+def topic_of(message: Message, topics: Mapping[str, Topic]) -> Topic:
+    """
+    Return the topic of a message, for a copy of it.
+
+    Two publishers may use one name for two types; the definition recorded is that of one of them.
+    """
+    topic = topics[message.topic]
+    if message.type == topic.type:
+        return topic
+    return replace(topic, type=message.type, definition='', type_hash='')

@@ -86,6 +86,8 @@ def read_image_message(message: Message, file: str) -> RecordedImage:
     :param file: What to call the recording in the frame.
     """
     try:
+        if message.type not in IMAGE_TYPES:
+            raise SerdeError('the topic carries images and something else')
         image: Any = standard_types().deserialize_cdr(message.cdr, message.type)
     except (SerdeError, AssertionError, IndexError) as err:
         time_ns = message.log_time_ns

@@ -19,13 +19,13 @@ from dataclasses import dataclass, replace
 import os
 from pathlib import Path
 import sqlite3
-from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
 from caption_node.bag.search.blocks import add_block, describe_rows, rebuild
-from caption_node.bag.search.likeness import signatures
+from caption_node.bag.search.connection import connect, explain
+from caption_node.bag.search.likeness import embeddings, signatures
 from caption_node.bag.search.query import Found, Moment, Query, Searcher
 from caption_node.bag.search.schema import (
     FORMAT_VERSION,
@@ -51,7 +51,6 @@ __all__ = [
 ]
 
 INDEX_VARIABLE = 'CAPTION_INDEX'
-_BUSY_S = 20.0
 _DEAD_SHARE = 0.5
 
 
@@ -120,11 +119,7 @@ def open_index(path: str | Path | None = None, write: bool = False) -> 'Index':
 
 
 class Index(Closed):
-    """
-    An open index; for one thread at a time. Open it with :func:`open_index`.
-
-    :raises BagError: If there is none, it is no index, or it cannot be opened.
-    """
+    """An open index; for one thread at a time. Open it with :func:`open_index`."""
 
     def __init__(self, path: Path, write: bool = False) -> None:
         self.path = path
@@ -135,10 +130,10 @@ class Index(Closed):
                 'make one with `caption index BAG`, or name it: --index',
             )
         try:
-            self._database = _connect(path, write)
+            self._database = connect(path, write)
             self._check(write)
         except (sqlite3.Error, OSError) as err:
-            raise _explain(path, err) from err
+            raise explain(path, err) from err
         self._searcher: Searcher | None = None
 
     def close(self) -> None:
@@ -211,13 +206,15 @@ class Index(Closed):
             self._database.execute('UPDATE bag SET is_complete = 1 WHERE path = ?', (path,))
 
     def drop(self, path: str) -> bool:
-        """
-        Take a recording out.
-
-        :returns: Whether it was there.
-        """
+        """Take a recording out; return whether it was there."""
         with self._transaction():
             return self._drop(path)
+
+    def rename(self, path: str, new_path: str) -> None:
+        """Note that a recording was moved."""
+        with self._transaction():
+            self._drop(new_path)
+            self._database.execute('UPDATE bag SET path = ? WHERE path = ?', (new_path, path))
 
     def frames(
         self, path: str | None = None, with_thumbnails: bool = False
@@ -299,7 +296,7 @@ class Index(Closed):
             'INSERT INTO thumbnail VALUES (?, ?)',
             [(first + i, f.thumbnail) for i, f in enumerate(frames) if f.thumbnail],
         )
-        vectors = _embeddings(said)
+        vectors = embeddings(said)
         database.executemany(
             'INSERT INTO embedding VALUES (?, ?)',
             [
@@ -395,51 +392,4 @@ class Index(Closed):
         try:
             yield
         except sqlite3.Error as err:
-            raise _explain(self.path, err) from err
-
-
-def _connect(path: Path, write: bool) -> sqlite3.Connection:
-    address = f'file:{quote(str(path.absolute()))}'
-    if write:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        database = sqlite3.connect(
-            address, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
-        )
-        database.execute('PRAGMA journal_mode = WAL')
-        database.execute('PRAGMA synchronous = FULL')
-        database.execute('PRAGMA foreign_keys = ON')
-    else:
-        # Beside a write-ahead log files must be made; on read-only media there is none.
-        is_fixed = not os.access(path.parent, os.W_OK) and not Path(f'{path}-wal').exists()
-        mode = 'mode=ro&immutable=1' if is_fixed else 'mode=ro'
-        database = sqlite3.connect(
-            f'{address}?{mode}',
-            uri=True,
-            timeout=_BUSY_S,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-    database.execute('PRAGMA cache_size = -65536')
-    database.execute('PRAGMA mmap_size = 1073741824')
-    return database
-
-
-def _explain(path: Path, err: sqlite3.Error | OSError) -> BagError:
-    hint = ''
-    if 'locked' in str(err):
-        hint = 'another process writes to it: wait until that is done'
-    elif 'full' in str(err):
-        hint = 'make room; what was committed is kept, run the same command again'
-    elif 'malformed' in str(err) or 'not a database' in str(err):
-        hint = 'it is damaged or something else: name another file, and index the recordings anew'
-    return BagError(f'the index {path} cannot be used: {err}', hint)
-
-
-def _embeddings(said: Sequence[SceneDescription]) -> NDArray[np.float32]:
-    """Return (N, D); rows without an embedding are zeros."""
-    width = next((len(d.embedding) for d in said if d.embedding is not None), 1)
-    vectors = np.zeros((len(said), width), dtype=np.float32)
-    for i, d in enumerate(said):
-        if d.embedding is not None:
-            vectors[i] = d.embedding
-    return vectors
+            raise explain(self.path, err) from err

@@ -192,7 +192,11 @@ class BagReader(Closed):
         for topic in (t for s in self._storages for t in s.topics):
             before = merged.get(topic.name)
             count = topic.count + (before.count if before else 0)
-            merged[topic.name] = replace(before or topic, count=count)
+            # Where one name stands for two types, images are what is looked for.
+            is_better = before is None or (
+                topic.type in IMAGE_TYPES and before.type not in IMAGE_TYPES
+            )
+            merged[topic.name] = replace(topic if is_better else before, count=count)
         return sorted(merged.values(), key=lambda t: t.name)
 
     def _decompress(self, message: Message) -> Message | None:

@@ -216,21 +216,23 @@ class McapStorage:
         return schema.name if schema else ''
 
     def _list_topics(self) -> list[Topic]:
-        topics: dict[str, Topic] = {}
+        """Return one topic a channel: two publishers may use one name for two types."""
+        topics = []
         for number, channel in self._channels.items():
             schema = self._schemas.get(channel.schema_id)
-            before = topics.get(channel.topic)
-            topics[channel.topic] = Topic(
-                name=channel.topic,
-                type=self._type_of(channel),
-                count=self._counts[number] + (before.count if before else 0),
-                definition=schema.data.decode('utf-8', 'replace') if schema else '',
-                definition_encoding=schema.encoding if schema else '',
-                type_hash=channel.metadata.get('topic_type_hash', ''),
-                qos=channel.metadata.get('offered_qos_profiles', ''),
-                encoding=channel.message_encoding,
+            topics.append(
+                Topic(
+                    name=channel.topic,
+                    type=self._type_of(channel),
+                    count=self._counts[number],
+                    definition=schema.data.decode('utf-8', 'replace') if schema else '',
+                    definition_encoding=schema.encoding if schema else '',
+                    type_hash=channel.metadata.get('topic_type_hash', ''),
+                    qos=channel.metadata.get('offered_qos_profiles', ''),
+                    encoding=channel.message_encoding,
+                )
             )
-        return list(topics.values())
+        return topics
 
 
 def _message(record: McapMessage, names: dict[int, tuple[str, str]]) -> Message:

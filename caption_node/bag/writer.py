@@ -91,9 +91,17 @@ class BagWriter(ClosedOrAbandoned):
         """
         time_ns = description.stamp_ns if log_time_ns is None else log_time_ns
         cdr = serialize_description(description, completed_ns, age_ms)
-        self.write(self._own_topic(DESCRIPTION_TOPIC, DESCRIPTION_TYPE), time_ns, cdr)
-        if description.caption:
-            self.write_text(CAPTION_TOPIC, time_ns, description.caption)
+        self.write_serialized(cdr, description.caption, time_ns)
+
+    def write_serialized(self, cdr: bytes, caption: str, log_time_ns: int) -> None:
+        """
+        Write a description that is serialised already, and its sentence unless that is empty.
+
+        :raises BagError: If the disk is full or fails.
+        """
+        self.write(self._own_topic(DESCRIPTION_TOPIC, DESCRIPTION_TYPE), log_time_ns, cdr)
+        if caption:
+            self.write_text(CAPTION_TOPIC, log_time_ns, caption)
 
     def write_text(self, topic: str, time_ns: int, text: str) -> None:
         """

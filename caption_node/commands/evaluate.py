@@ -188,6 +188,7 @@ def _drawn(tables: Sequence[Table]) -> Iterator[str]:
         from rich import box
         from rich.console import Console
         from rich.table import Table as RichTable
+        from rich.text import Text
     except ImportError:
         yield from (table.to_markdown() for table in tables)
         return
@@ -196,10 +197,12 @@ def _drawn(tables: Sequence[Table]) -> Iterator[str]:
     for table in tables:
         drawn = RichTable(title=table.title, title_justify='left', box=box.SIMPLE_HEAD)
         for i, column in enumerate(table.columns):
-            drawn.add_column(column, justify='right' if i else 'left', overflow='fold')
+            drawn.add_column(
+                column, justify='right' if i else 'left', no_wrap=not i, overflow='fold'
+            )
         for row in table.rows:
             bold = row[0].startswith('**')
-            drawn.add_row(row[0].strip('*'), *row[1:], style='bold' if bold else None)
+            drawn.add_row(Text(row[0].strip('*')), *row[1:], style='bold' if bold else None)
         with console.capture() as capture:
             console.print(drawn)
         yield capture.get().rstrip('\n')

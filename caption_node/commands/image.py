@@ -11,7 +11,7 @@ from pathlib import Path
 from time import perf_counter
 
 from caption_node.batching import describe_all
-from caption_node.commands.lines import print_line
+from caption_node.commands.lines import print_line, say
 from caption_node.commands.overlays import open_overlays
 from caption_node.commands.progress import Progress
 from caption_node.errors import FrameError, ImageDecodeError
@@ -73,7 +73,9 @@ def run(options: argparse.Namespace) -> int:
     from caption_node.pipeline import CaptionPipeline
 
     with (
-        CaptionPipeline.open(options.model, options.backend, options.threads) as pipeline,
+        CaptionPipeline.open(
+            options.model, options.backend, options.threads, None if options.quiet else say
+        ) as pipeline,
         overlays,
         Progress(len(sources), options.quiet or len(sources) == 1) as progress,
     ):

@@ -18,10 +18,17 @@ class Progress:
 
     :param total: Expected frames; 0 if unknown.
     :param is_quiet: Show nothing.
+    :param frame_s: Recording time of one frame, seconds; 0 if unknown.
+    :param label: Stands before what is shown.
     """
 
-    def __init__(self, total: int, is_quiet: bool = False) -> None:
+    def __init__(
+        self, total: int, is_quiet: bool = False, frame_s: float = 0.0, label: str = ''
+    ) -> None:
         self.total = total
+        self._frame_s = frame_s
+        self._label = label
+        self._taken_over = 0
         self.done = 0
         self.failed = 0
         self._is_quiet = is_quiet
@@ -50,18 +57,35 @@ class Progress:
         self.done += 1
         self.failed += is_error
         if self._bar is not None:
-            self._bar.update(self._task, advance=1, rate=f'{self._rate():.1f}/s')
+            self._bar.update(self._task, advance=1, rate=f'{self._speed()} ')
         elif not self._is_quiet and monotonic() - self._shown_s >= LINE_PERIOD_S:
             self._shown_s = monotonic()
             say(self._state())
 
+    def take_over(self, done: int, failed: int) -> None:
+        """Count frames of an earlier run: they are done, but say nothing of the speed."""
+        self.done += done
+        self.failed += failed
+        self._taken_over += done
+        self._begun_s = monotonic()
+        if self._bar is not None:
+            self._bar.update(self._task, advance=done)
+
     def _rate(self) -> float:
-        return self.done / max(monotonic() - self._begun_s, 1e-6)
+        return (self.done - self._taken_over) / max(monotonic() - self._begun_s, 1e-6)
+
+    def _speed(self) -> str:
+        times = f', {self._rate() * self._frame_s:.1f}x real time' if self._frame_s else ''
+        return f'{self._rate():.1f} frames/s{times}'
 
     def _state(self) -> str:
         of = f' of {self.total}' if self.total > self.done else ''
         failed = f', {self.failed} failed' if self.failed else ''
-        return f'caption: {self.done}{of} frames{failed}, {self._rate():.1f} frames/s'
+        left = ''
+        if of and self._rate() > 0:
+            minutes, seconds = divmod(round((self.total - self.done) / self._rate()), 60)
+            left = f', {minutes}:{seconds:02d} left'
+        return f'caption: {self._label}{self.done}{of} frames{failed}, {self._speed()}{left}'
 
     def _start_bar(self) -> None:
         try:

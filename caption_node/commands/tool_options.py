@@ -1,15 +1,20 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""Options of the commands that work on described recordings: report."""
+"""Options of the commands that work on described recordings: report, serve, export, import."""
 
 import argparse
 
 from caption_node.commands.option_values import count, duration_s, positive
 
+LABEL_FORMATS = ('jsonl', 'csv', 'coco-captions')
+
 
 def add_tools(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
     """Add the commands."""
     _add_report(commands)
+    _add_serve(commands)
+    _add_export(commands)
+    _add_import(commands)
 
 
 def _add_report(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
@@ -32,6 +37,71 @@ def _add_report(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]')
     )
     _add_describing(parser)
     parser.set_defaults(module='caption_node.commands.report', function='run')
+
+
+def _add_serve(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
+    parser = commands.add_parser('serve', help='look at the index in a browser, on this machine')
+    parser.add_argument(
+        '--index',
+        metavar='FILE',
+        help='the index (default: $CAPTION_INDEX, or drives.index in the data folder of the user)',
+    )
+    parser.add_argument(
+        '--host',
+        default='127.0.0.1',
+        metavar='ADDRESS',
+        help='listen there; others than this machine can then read everything '
+        '(default: 127.0.0.1)',
+    )
+    parser.add_argument(
+        '--port', type=count, default=8400, metavar='N', help='0 is any free one (default: 8400)'
+    )
+    parser.set_defaults(module='caption_node.commands.serve', function='run')
+
+
+def _add_export(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
+    parser = commands.add_parser(
+        'export', help='write frames with pre-labels for an annotation tool'
+    )
+    parser.add_argument(
+        'bags', nargs='+', metavar='BAG', help='recordings with images, described or not'
+    )
+    parser.add_argument('-o', '--output', required=True, metavar='FOLDER', help='where they go')
+    parser.add_argument(
+        '--format', choices=LABEL_FORMATS, default='jsonl', help='label file (default: jsonl)'
+    )
+    parser.add_argument(
+        '--images', metavar='BAG', help='recording with the images, where BAG has none'
+    )
+    parser.add_argument(
+        '--least-sure',
+        type=count,
+        default=0,
+        metavar='N',
+        help='only the N frames that the model is least sure of',
+    )
+    _add_describing(parser)
+    parser.set_defaults(module='caption_node.commands.labels', function='run_export')
+
+
+def _add_import(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
+    parser = commands.add_parser(
+        'import', help='check corrected labels and add them to a training folder'
+    )
+    parser.add_argument(
+        'labels', metavar='LABELS', help='label file as `caption export` writes it, or its folder'
+    )
+    parser.add_argument(
+        '-o', '--output', required=True, metavar='FOLDER', help='training folder, new or not'
+    )
+    parser.add_argument('--format', choices=LABEL_FORMATS, help='default: by the suffix')
+    parser.add_argument(
+        '--frames', metavar='DIR', help='what pictures are relative to (default: that of LABELS)'
+    )
+    parser.add_argument('--split', metavar='NAME', help='split of all frames (default: train)')
+    parser.add_argument('--source', metavar='NAME', help='where all frames come from')
+    parser.add_argument('--licence', metavar='TEXT', help='terms of all frames')
+    parser.set_defaults(module='caption_node.commands.labels', function='run_import')
 
 
 def _add_describing(parser: argparse.ArgumentParser) -> None:

@@ -36,7 +36,9 @@ def run(options: argparse.Namespace) -> int:
     total = round(reader.frame_count * rate_hz / reader.rate_hz)
     with (
         reader,
-        CaptionPipeline.open(options.model, options.backend, options.threads) as pipeline,
+        CaptionPipeline.open(
+            options.model, options.backend, options.threads, None if options.quiet else say
+        ) as pipeline,
         open_overlays(options.overlay, [options.camera], rate_hz) as overlays,
         Progress(total, options.quiet) as progress,
     ):

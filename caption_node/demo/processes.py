@@ -96,5 +96,5 @@ def command(name: str) -> list[str]:
     script = Path(sys.executable).parent / name
     if script.exists():
         return [str(script)]
-    module = {'caption': 'caption_node', 'caption_node': 'caption_node.ros.node'}[name]
+    module = {'caption': 'caption_node', 'caption_node': 'caption_node.ros.program'}[name]
     return [sys.executable, '-m', module]

@@ -51,11 +51,11 @@ def play(
     environment = environment_for(domain)
     # The listener lives in this process: rclpy reads its range of discovery from here.
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-    topics = ', '.join(base_topics(recording))
-    names = ', '.join(recording.cameras.values())
+    named = zip(recording.cameras.values(), base_topics(recording), strict=True)
+    cameras = ', '.join(f'{name}={topic}' for name, topic in named)
     node_line = [
         *command('caption_node'), '--ros-args',
-        '-p', f'image_topics:=[{topics}]', '-p', f'camera_names:=[{names}]',
+        '-p', f'cameras:=[{cameras}]',
     ]  # fmt: skip
     if model:
         node_line += ['-p', f'model:={model}']

@@ -14,7 +14,7 @@ from caption_node.bag.reader import BagReader
 from caption_node.bag.writer import BagWriter
 from caption_node.errors import CaptionError, ConfigError, FrameError
 from caption_node.image_codec import IMAGE_SUFFIXES, decode_image
-from caption_node.ros.parameters import MAX_CAMERAS, names_from_topics
+from caption_node.ros.cameras import MAX_CAMERAS, names_from_topics
 from caption_node.scenes import SceneTruth, render_drive
 from caption_node.video import VIDEO_SUFFIXES, VideoReader
 

@@ -8,7 +8,8 @@ from html import escape
 from caption_node.evaluation.calibration import Calibration
 
 _SIDE = 240
-_LEFT, _TOP, _GAP, _FOOT = 46, 34, 26, 44
+_LEFT, _TOP, _GAP, _FOOT = 46, 34, 26, 56
+_LEGEND = 'bar: share that is right; red: too sure; green: too modest; line: share of the samples'
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _BAR, _OVER, _UNDER, _INK, _GRID = '#4477aa', '#cc6677', '#228833', '#333333', '#dddddd'
 
@@ -33,6 +34,7 @@ def reliability_svg(panels: Mapping[str, Calibration]) -> str:
         left = _LEFT + number * (_SIDE + _LEFT)
         parts.append(f'<g transform="translate({left} {_TOP})">')
         parts += [*_frame(title, found), *_bars(found), '</g>']
+    parts.append(f'<text x="{_LEFT}" y="{height - 6}">{_LEGEND}</text>')
     return '\n'.join([*parts, '</svg>', ''])
 
 
@@ -50,8 +52,7 @@ def _frame(title: str, found: Calibration) -> list[str]:
             f'<text x="{at:g}" y="{_SIDE + 14}" text-anchor="middle">{tick:g}</text>',
         ]
     parts.append(
-        f'<text x="{_SIDE / 2:g}" y="{_SIDE + 30}" text-anchor="middle">'
-        'confidence (bar: share that is right; line: share of samples)</text>'
+        f'<text x="{_SIDE / 2:g}" y="{_SIDE + 30}" text-anchor="middle">confidence</text>'
     )
     return parts
 

@@ -104,11 +104,14 @@ def _frame(data: Mapping[str, Any]) -> LabelledFrame:
     annotations = tuple(_annotation(item) for item in data['labels'][:ANNOTATORS])
     if not annotations:
         raise ConfigError('no annotation')
+    file = str(data['file'])
+    if not file or '\0' in file:
+        raise ConfigError(f'{file!r} cannot be the name of a file')
     return LabelledFrame(
         id=str(data['id']),
         split=str(data['split']),
         source=str(data['source']),
-        file=str(data['file']),
+        file=file,
         annotations=annotations,
         box_sides=frozenset(_sides(data.get('boxes') or (), data.get('width') or 0)),
     )

@@ -98,9 +98,10 @@ def read_predictions(
 
 
 def _value(name: str, item: Any) -> Value | None:
-    value = item.get('value') if isinstance(item, Mapping) else item
-    if FIELDS[name].kind == 'count' and isinstance(value, int | float):
-        return min(MAX_COUNT, int(value)) if value >= 0 else None
+    value: Any = item.get('value') if isinstance(item, Mapping) else item
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if FIELDS[name].kind == 'count' and is_number:
+        return int(min(MAX_COUNT, value)) if value >= 0 else None
     try:
         return check_value(name, value)
     except ConfigError:

@@ -3,18 +3,40 @@
 """What the node counts, and how it says so on /diagnostics."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 import math
+from pathlib import Path
+import resource
 import threading
 from time import perf_counter
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
-from caption_node.description import STAGES, ModelInfo, SceneDescription
+from caption_node.description import STAGES, SceneDescription
 
 WINDOW = 200
 RATE_WINDOW_S = 5.0
+AGES = ('received', 'taken', 'inferred')
+_MB = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """
+    What is worth a warning or an error; 0 in the last two never warns.
+
+    :param stale_s: Silence of a camera that warns, seconds.
+    :param lost_s: Silence that is an error, seconds.
+    :param least_rate_hz: Fewer descriptions a second warn.
+    :param age_warning_ms: A higher 95th percentile of ages warns.
+    """
+
+    stale_s: float
+    lost_s: float
+    least_rate_hz: float = 0.0
+    age_warning_ms: float = 0.0
 
 
 @dataclass(slots=True)
@@ -24,12 +46,12 @@ class CameraStatistics:
     begun_s: float = field(default_factory=perf_counter)
     described: int = 0
     abstained: int = 0
+    reused: int = 0
     errors: int = 0
     last_error: str = ''
     last_failed: bool = False
-    last_image_s: float | None = None
     published_s: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
-    ages_ms: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
+    ages_ms: dict[str, deque[float]] = field(default_factory=dict)
     stages_ms: dict[str, deque[float]] = field(default_factory=dict)
 
     def rate_hz(self) -> float:
@@ -38,9 +60,24 @@ class CameraStatistics:
         recent = sum(1 for s in self.published_s if now_s - s <= RATE_WINDOW_S)
         return recent / max(1e-3, min(RATE_WINDOW_S, now_s - self.begun_s))
 
-    def silent_s(self) -> float:
-        """Return seconds since the last image, or since the node listens."""
-        return perf_counter() - (self.last_image_s or self.begun_s)
+    def level(self, silent_s: float, limits: Limits, fault: str) -> tuple[bytes, str]:
+        """Return the level that a supervisor acts on, with the reason."""
+        rate_hz = self.rate_hz()
+        if fault:
+            return DiagnosticStatus.ERROR, fault
+        if silent_s >= limits.stale_s:
+            lost = silent_s >= limits.lost_s
+            level = DiagnosticStatus.ERROR if lost else DiagnosticStatus.WARN
+            return level, f'no image for {silent_s:.1f} s'
+        if self.last_failed:
+            return DiagnosticStatus.ERROR, self.last_error
+        settled = perf_counter() - self.begun_s > RATE_WINDOW_S
+        if settled and rate_hz < limits.least_rate_hz:
+            return DiagnosticStatus.WARN, f'{rate_hz:.1f} descriptions a second are too few'
+        age_ms = percentile(self.ages_ms.get('published', ()), 95)
+        if limits.age_warning_ms > 0 and age_ms > limits.age_warning_ms:
+            return DiagnosticStatus.WARN, f'descriptions are old: 95 % under {age_ms:.0f} ms'
+        return DiagnosticStatus.OK, f'{rate_hz:.1f} descriptions a second'
 
 
 class Statistics:
@@ -54,13 +91,12 @@ class Statistics:
         self._lock = threading.Lock()
         self._cameras = {camera: CameraStatistics() for camera in cameras}
 
-    def record_image(self, camera: str) -> None:
-        """Note that an image has arrived."""
-        with self._lock:
-            self._cameras[camera].last_image_s = perf_counter()
+    def record(self, description: SceneDescription, message: Any) -> None:
+        """
+        Note that a description was published.
 
-    def record(self, description: SceneDescription, age_ms: float, queue_ms: float) -> None:
-        """Note that a description was published."""
+        :param message: The same as a message, with its ages.
+        """
         with self._lock:
             camera = self._cameras[description.camera]
             camera.published_s.append(perf_counter())
@@ -71,45 +107,57 @@ class Statistics:
                 return
             camera.described += 1
             camera.abstained += description.status == 'abstain'
-            if not math.isnan(age_ms):
-                camera.ages_ms.append(age_ms)
-            for stage, value in {'queue': queue_ms, **description.latency_ms}.items():
+            camera.reused += bool(message.reused)
+            ages_ms = {stage: getattr(message, f'age_{stage}_ms') for stage in AGES}
+            for stage, value in {**ages_ms, 'published': message.age_ms}.items():
+                if not math.isnan(value):
+                    camera.ages_ms.setdefault(stage, deque(maxlen=WINDOW)).append(value)
+            for stage, value in {
+                'queue': message.latency_queue_ms,
+                **description.latency_ms,
+            }.items():
                 camera.stages_ms.setdefault(stage, deque(maxlen=WINDOW)).append(value)
 
-    def silent_s(self, camera: str) -> float:
-        """Return seconds since this camera's last image."""
-        with self._lock:
-            return self._cameras[camera].silent_s()
-
     def camera_status(
-        self, camera: str, extra: Mapping[str, object], silence_warning_s: float
+        self,
+        prefix: str,
+        camera: str,
+        extra: Mapping[str, object],
+        silent_s: float,
+        limits: Limits,
+        fault: str = '',
     ) -> DiagnosticStatus:
         """
-        Return one camera's status: OK, WARN when it is silent, ERROR when its last image failed.
+        Return one camera's status.
 
+        :param prefix: Name of the node, in front of the status' name.
         :param extra: More values to show, by name.
-        :param silence_warning_s: Silence that is worth a warning, seconds.
+        :param silent_s: For how long no image has come.
+        :param fault: Why it can receive nothing; empty if nothing is known.
         """
         with self._lock:
             stats = self._cameras[camera]
-            level, message = DiagnosticStatus.OK, f'{stats.rate_hz():.1f} descriptions a second'
-            if stats.last_failed:
-                level, message = DiagnosticStatus.ERROR, stats.last_error
-            if stats.silent_s() > silence_warning_s:
-                level = DiagnosticStatus.WARN
-                message = f'no image for {stats.silent_s():.0f} s'
+            level, message = stats.level(silent_s, limits, fault)
             values: dict[str, object] = {
                 'rate_hz': round(stats.rate_hz(), 2),
                 'described': stats.described,
                 'abstained': stats.abstained,
+                'reused': stats.reused,
                 'errors': stats.errors,
                 'last_error': stats.last_error,
                 **extra,
-                **{f'age_p{p}_ms': _percentile(stats.ages_ms, p) for p in (50, 95, 99)},
             }
+            published = stats.ages_ms.get('published', ())
+            for percent in (50, 95, 99):
+                values[f'age_p{percent}_ms'] = _shown(percentile(published, percent))
+            for stage in AGES:
+                age = percentile(stats.ages_ms.get(stage, ()), 50)
+                values[f'age_{stage}_p50_ms'] = _shown(age)
             for stage in ('queue', *STAGES):
-                values[f'{stage}_p50_ms'] = _percentile(stats.stages_ms.get(stage, ()), 50)
-        return make_status(f'camera {camera}', level, message, values)
+                for percent in (50, 95):
+                    latency = percentile(stats.stages_ms.get(stage, ()), percent)
+                    values[f'{stage}_p{percent}_ms'] = _shown(latency)
+        return make_status(f'{prefix}: camera {camera}', level, message, values)
 
 
 def make_status(
@@ -118,35 +166,57 @@ def make_status(
     """Return one status of this node, values as text."""
     return DiagnosticStatus(
         level=level,
-        name=f'caption_node: {name}',
+        name=name,
         message=message,
         hardware_id=hardware_id,
         values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
     )
 
 
-def make_node_status(state: str, model: ModelInfo | None, last_error: str) -> DiagnosticStatus:
+def make_node_status(
+    prefix: str,
+    values: Mapping[str, object],
+    last_error: str,
+    cameras: Sequence[DiagnosticStatus],
+) -> DiagnosticStatus:
     """
-    Return the status of the node as a whole.
+    Return the status of the node as a whole, the one that a supervisor acts on.
 
-    :param state: Lifecycle state, in lower case.
+    ERROR: nothing usable comes from it; WARN: something is missing; OK: every camera is described.
+
+    :param prefix: Name of the node, in front of the status' name.
+    :param values: What is to be shown; ``state`` and ``backend`` among them.
     :param last_error: Why the last transition failed; empty if it did not.
     """
-    model = model or ModelInfo()
-    level, message = DiagnosticStatus.OK, 'describing'
-    if state != 'active':
-        level, message = DiagnosticStatus.WARN, f'{state}, not describing'
+    ok = [status for status in cameras if status.level == DiagnosticStatus.OK]
+    bad = [status for status in cameras if status.level != DiagnosticStatus.OK]
+    level, message = DiagnosticStatus.OK, f'describing {len(ok)} of {len(cameras)} cameras'
+    if values['state'] != 'active':
+        level, message = DiagnosticStatus.WARN, f'{values["state"]}, not describing'
+    elif bad:
+        failed = all(status.level == DiagnosticStatus.ERROR for status in cameras)
+        level = DiagnosticStatus.ERROR if failed else DiagnosticStatus.WARN
+        named = '; '.join(f'{s.name.rsplit(": ", 1)[-1]}: {s.message}' for s in bad)
+        message = f'{message}; {named}'
     if last_error:
         level, message = DiagnosticStatus.ERROR, last_error
     values = {
-        'state': state,
-        'model': model.name,
-        'model_sha256': model.sha256,
-        'backend': model.backend,
-        'precision': model.precision,
+        **values,
+        'memory_mb': round(memory_mb(), 1),
+        'memory_peak_mb': round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        'threads': threading.active_count(),
         'last_error': last_error,
     }
-    return make_status('node', level, message, values, hardware_id=model.backend)
+    return make_status(f'{prefix}: node', level, message, values, str(values['backend']))
+
+
+def memory_mb() -> float:
+    """Return what of this process lies in memory now, MB; NaN where Linux does not say."""
+    try:
+        pages = int(Path('/proc/self/statm').read_text(encoding='ascii').split()[1])
+    except (OSError, ValueError, IndexError):
+        return math.nan
+    return pages * resource.getpagesize() / _MB
 
 
 def make_array(statuses: list[DiagnosticStatus], stamp: object) -> DiagnosticArray:
@@ -156,8 +226,13 @@ def make_array(statuses: list[DiagnosticStatus], stamp: object) -> DiagnosticArr
     return array
 
 
-def _percentile(values: Iterable[float], percent: int) -> str:
+def percentile(values: Iterable[float], percent: int) -> float:
+    """Return a percentile, NaN of nothing."""
     ordered = sorted(values)
     if not ordered:
-        return ''
-    return f'{ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]:.2f}'
+        return math.nan
+    return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
+
+
+def _shown(value: float) -> str:
+    return '' if math.isnan(value) else f'{value:.2f}'

@@ -10,6 +10,7 @@ large images survive a lossy network, and a latched image reaches a node that st
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from rclpy.event_handler import SubscriptionEventCallbacks
@@ -27,6 +28,25 @@ _RELIABILITY = {
     'best_effort': ReliabilityPolicy.BEST_EFFORT,
     'reliable': ReliabilityPolicy.RELIABLE,
 }
+_DURABILITY = {
+    'volatile': DurabilityPolicy.VOLATILE,
+    'transient_local': DurabilityPolicy.TRANSIENT_LOCAL,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """
+    How images are to be received.
+
+    :param transport: ``auto``, ``raw`` or ``compressed``.
+    :param reliability: ``auto``, ``best_effort`` or ``reliable``.
+    :param durability: ``auto``, ``volatile`` or ``transient_local``.
+    """
+
+    transport: str = 'auto'
+    reliability: str = 'auto'
+    durability: str = 'auto'
 
 
 class TopicInput:
@@ -35,7 +55,6 @@ class TopicInput:
 
     :param topic: Name as it is given to rclpy, before remapping.
     :param message_type: ``Image`` or ``CompressedImage``.
-    :param reliability: ``auto``, ``best_effort`` or ``reliable``.
     :param deliver: Called in the executor's thread with every message.
     """
 
@@ -44,7 +63,7 @@ class TopicInput:
         node: LifecycleNode,
         topic: str,
         message_type: type[Any],
-        reliability: str,
+        wishes: Wishes,
         deliver: Deliver,
     ) -> None:
         self.topic = node.resolve_topic_name(topic)
@@ -52,7 +71,8 @@ class TopicInput:
         self._node = node
         self._name = topic
         self._message_type = message_type
-        self._reliability = reliability
+        self._wishes = wishes
+        self.incompatible = ''
         self._deliver = deliver
         self._seen: deque[int] = deque(maxlen=16)
         self._warned: set[str] = set()
@@ -91,7 +111,7 @@ class TopicInput:
             else:
                 self._warn_once(
                     f'topic {self.topic} carries {info.topic_type}, expected is {self.type_name}; '
-                    'remap the topic, or set image_topics'
+                    'remap the topic, or set cameras'
                 )
         return publishers
 
@@ -104,15 +124,14 @@ class TopicInput:
             qos.durability == DurabilityPolicy.TRANSIENT_LOCAL for qos in offered
         )
         matched = ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
-        reliability = _RELIABILITY.get(self._reliability, matched)
+        reliability = _RELIABILITY.get(self._wishes.reliability, matched)
         latched = latched and reliability == ReliabilityPolicy.RELIABLE
+        durability = DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE
         return QoSProfile(
             history=HistoryPolicy.KEEP_LAST,
             depth=1,
             reliability=reliability,
-            durability=(
-                DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE
-            ),
+            durability=_DURABILITY.get(self._wishes.durability, durability),
         )
 
     def _subscribe(self) -> Subscription:
@@ -137,6 +156,7 @@ class TopicInput:
             if info['source_timestamp'] in self._seen:
                 return
         self._seen.append(info['source_timestamp'])
+        self.incompatible = ''
         self._deliver(message)
 
     def _drop_retired(self) -> None:
@@ -145,10 +165,14 @@ class TopicInput:
             self._retired = None
 
     def _report_incompatible_qos(self, event: Any) -> None:
-        self._node.get_logger().warning(
-            f'a publisher of {self.topic} offers a quality of service that does not match: '
-            f'{event.last_policy_kind}; nothing is received from it. '
-            "Set the parameter reliability to 'auto' or 'best_effort', or change the publisher.",
+        policy = str(event.last_policy_kind).rsplit('.', 1)[-1].lower()
+        name = 'durability' if 'durability' in policy else 'reliability'
+        self.incompatible = (
+            f'a publisher of {self.topic} offers a quality of service that does not match '
+            f'({policy}): nothing is received from it'
+        )
+        self._node.get_logger().error(
+            f"{self.incompatible}. Set the parameter {name} to 'auto', or change the publisher.",
             throttle_duration_sec=10.0,
         )
 
@@ -164,7 +188,6 @@ class CameraInput:
 
     :param camera: Name of the camera.
     :param topic: Its image topic; compressed only if, after remapping, it ends in ``/compressed``.
-    :param transport: ``auto``, ``raw`` or ``compressed``.
     :param deliver: Called in the executor's thread with every message that is no duplicate.
     """
 
@@ -173,8 +196,7 @@ class CameraInput:
         node: LifecycleNode,
         camera: str,
         topic: str,
-        transport: str,
-        reliability: str,
+        wishes: Wishes,
         deliver: Callable[[str, Message], None],
     ) -> None:
         self.camera = camera
@@ -182,16 +204,14 @@ class CameraInput:
         self._deliver = deliver
         self._last: tuple[int, int, type[Any]] | None = None
         wanted = {'raw': (Image,), 'compressed': (CompressedImage,)}.get(
-            transport, (Image, CompressedImage)
+            wishes.transport, (Image, CompressedImage)
         )
         if node.resolve_topic_name(topic).endswith('/compressed'):
             names: list[tuple[str, type[Any]]] = [(topic, CompressedImage)]
         else:
             names = [(topic, Image), (compressed_topic(node, topic), CompressedImage)]
             names = [(name, kind) for name, kind in names if kind in wanted]
-        self.topics = [
-            TopicInput(node, name, kind, reliability, self._receive) for name, kind in names
-        ]
+        self.topics = [TopicInput(node, name, kind, wishes, self._receive) for name, kind in names]
 
     def follow_publishers(self) -> None:
         """Let every subscription follow its publishers."""
@@ -201,6 +221,10 @@ class CameraInput:
     def publisher_count(self) -> int:
         """Return how many publishers this camera has."""
         return sum(topic.publisher_count() for topic in self.topics)
+
+    def incompatible(self) -> str:
+        """Say which publisher cannot be heard, or return an empty text."""
+        return next((topic.incompatible for topic in self.topics if topic.incompatible), '')
 
     def close(self) -> None:
         """Unsubscribe from everything."""

@@ -1,46 +1,36 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The managed node: camera topics in, scene descriptions out. Wiring only.
+The managed node: camera topics in, scene descriptions out. Life cycle and parameters only.
 
-    subscriptions -> mailbox (newest wins) -> worker: pipeline, one batch of all cameras -> topics
+What exists while the node is active stands in ``describing.py``.
 """
 
-import argparse
 from collections.abc import Sequence
-import sys
+from time import perf_counter
 from typing import Any
 
-from caption_msgs.msg import SceneDescription as DescriptionMessage
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
-import rclpy
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.lifecycle import LifecycleNode, LifecycleState, Publisher, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter as RosParameter
-from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.utilities import try_shutdown
-from std_msgs.msg import String
 
-from caption_node.description import SceneDescription
+from caption_node.description import ModelInfo
 from caption_node.errors import CaptionError, ConfigError
-from caption_node.mailbox import Mailbox
 from caption_node.pipeline import CaptionPipeline
-from caption_node.ros.context import RCLError, init_ros, leaving_on_time, without_ros_arguments
-from caption_node.ros.conversions import caption_to_message, description_to_message
+from caption_node.ros.cameras import Camera, read_cameras
+from caption_node.ros.conversions import model_to_message
 from caption_node.ros.declaration import declare_parameters, unknown_overrides
-from caption_node.ros.diagnostics import Statistics, make_array, make_node_status
-from caption_node.ros.inputs import CameraInput, Message
-from caption_node.ros.parameters import PARAMETERS, cameras, check
+from caption_node.ros.describing import Describing
+from caption_node.ros.diagnostics import make_array, make_node_status
+from caption_node.ros.on_demand import DescribeService
+from caption_node.ros.opening import Opening, OpeningCancelled
+from caption_node.ros.outputs import OUTPUT_QOS, Offer, Outputs
+from caption_node.ros.parameters import PARAMETERS, check
 from caption_node.ros.transitions import transition
-from caption_node.ros.worker import FrameWorker
 
-OUTPUT_QOS = QoSProfile(
-    history=HistoryPolicy.KEEP_LAST, depth=10, reliability=ReliabilityPolicy.RELIABLE
-)
-IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
-WATCH_PERIOD_S = 0.5
+TICK_S = 0.1
 
 
 class CaptionNode(LifecycleNode):  # type: ignore[misc]
@@ -55,27 +45,26 @@ class CaptionNode(LifecycleNode):  # type: ignore[misc]
         super().__init__('caption_node', **kwargs)
         self._pipeline: CaptionPipeline | None = None
         self._built_with: dict[str, Any] = {}
-        self._active = False
+        self._cameras: dict[str, Camera] = {}
+        self._outputs: Outputs | None = None
+        self._service: DescribeService | None = None
+        self._describing: Describing | None = None
+        self._opening: Opening | None = None
+        self._told = ModelInfo()
         self._state = 'unconfigured'
         self._last_error = ''
-        self._mailbox: Mailbox[Message] = Mailbox(())
-        self._worker: FrameWorker | None = None
-        self._inputs: list[CameraInput] = []
-        self._statistics = Statistics(())
-        self._outputs: dict[str, list[Publisher]] = {}
-        self._reported: set[str] = set()
+        self._reported_s = perf_counter()
         declare_parameters(self)
+        # Asked for every frame: rclpy's own look-up takes locks and makes objects.
+        self._now = {name: self.get_parameter(name).value for name in PARAMETERS}
         for name in unknown_overrides(self):
             self.get_logger().warning(f'there is no parameter {name!r}: it is ignored')
         self.add_on_set_parameters_callback(self._check_parameters)
         self.add_post_set_parameters_callback(self._apply_parameters)
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', OUTPUT_QOS)
         # Watching and reporting go on while simulated time stands still.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', OUTPUT_QOS)
-        self._diagnostics_timer = self.create_timer(
-            self._value('diagnostics_period_s'), self._publish_diagnostics, clock=steady
-        )
-        self._watch_timer = self.create_timer(WATCH_PERIOD_S, self._watch_inputs, clock=steady)
+        self._timer = self.create_timer(TICK_S, self._tick, clock=steady)
 
     def start(self) -> bool:
         """
@@ -105,8 +94,10 @@ class CaptionNode(LifecycleNode):  # type: ignore[misc]
         if self._values('inactive') != self._built_with:
             self._free()
             self._build()
+        # Enabled first: the worker may have a description before this ends.
+        result = super().on_activate(state)
         self._start_describing()
-        return super().on_activate(state)
+        return result
 
     @transition('active')
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -142,145 +133,105 @@ class CaptionNode(LifecycleNode):  # type: ignore[misc]
 
     def _build(self) -> None:
         values = self._values('inactive')
-        names = list(cameras(values, self.resolve_topic_name))
+        self._cameras = read_cameras(values['cameras'], self.resolve_topic_name)
         # Topics first: loading takes seconds, and others may look for them meanwhile.
-        self._outputs = {name: self._create_outputs('~') for name in names[:1]}
-        if len(names) > 1:
-            shared = self._outputs[names[0]]
-            self._outputs = {name: shared + self._create_outputs(f'~/{name}') for name in names}
-        self.get_logger().info(f'loading the model {values["model"] or "that is shipped"}')
+        offer = Offer(values['output_deadline_ms'], values['output_liveliness_ms'])
+        self._outputs = Outputs(self, list(self._cameras), offer)
+        self._service = DescribeService(self, lambda: self._describing)
+        logger = self.get_logger()
+        logger.info(f'loading the model {values["model"] or "that is shipped"}')
         try:
-            self._pipeline = CaptionPipeline.open(
-                values['model'] or None, values['backend'], values['threads']
-            )
-        except CaptionError:
+            self._opening = Opening(values, logger.info)
+            self._pipeline = self._opening.wait(self.context.ok, self._report_now_and_then)
+        except (CaptionError, OpeningCancelled):
             self._free()
             raise
         self._built_with = values
-        model = self._pipeline.model
+        self._tell_model()
+
+    def _tell_model(self) -> None:
+        """Say which model speaks, and where it runs, if that is news."""
+        pipeline, outputs = self._pipeline, self._outputs
+        if pipeline is None or outputs is None or pipeline.model == self._told:
+            return
+        self._told = model = pipeline.model
+        outputs.publish_model(model_to_message(pipeline.bundle, model, self._backend_reason()))
         self.get_logger().info(
             f'model {model.name} ({model.sha256[:12]}) on {model.backend}, {model.precision}'
         )
 
-    def _create_outputs(self, prefix: str) -> list[Publisher]:
-        return [
-            self.create_lifecycle_publisher(
-                DescriptionMessage, f'{prefix}/description', OUTPUT_QOS
-            ),
-            self.create_lifecycle_publisher(String, f'{prefix}/caption', OUTPUT_QOS),
-        ]
-
     def _free(self) -> None:
-        for publisher in {id(p): p for row in self._outputs.values() for p in row}.values():
-            self.destroy_lifecycle_publisher(publisher)
-        self._outputs = {}
+        if self._service is not None:
+            self._service.close()
+            self._service = None
+        if self._outputs is not None:
+            self._outputs.close()
+            self._outputs = None
         self._built_with = {}
+        self._told = ModelInfo()
+        if self._opening is not None:
+            self._opening.cancel()
+            self._opening = None
         if self._pipeline is not None:
             self._pipeline.close()
             self._pipeline = None
 
     def _start_describing(self) -> None:
-        if self._pipeline is None:
+        if self._pipeline is None or self._outputs is None:
             raise ConfigError('there is no model loaded', 'configure the node first')
-        values = self._built_with
-        topics = cameras(values, self.resolve_topic_name)
-        self._statistics = Statistics(topics)
-        self._mailbox = Mailbox(list(topics))
-        self._worker = FrameWorker(
-            self._pipeline, self._mailbox, self._publish, self._is_wanted, self
+        self._describing = Describing(
+            self, self._pipeline, self._outputs, self._cameras, self._value
         )
-        self._worker.start()
-        self._active = True
-        for camera, topic in topics.items():
-            camera_input = CameraInput(
-                self, camera, topic, values['transport'], values['reliability'], self._receive
-            )
-            self._inputs.append(camera_input)
-            listens = ', '.join(part.topic for part in camera_input.topics)
-            self.get_logger().info(f'camera {camera}: listening to {listens}')
 
     def _stop_describing(self) -> None:
-        self._active = False
-        for camera_input in self._inputs:
-            camera_input.close()
-        self._inputs = []
-        self._reported.clear()
-        if self._worker is not None:
-            if not self._worker.stop():
-                self.get_logger().error(
-                    'the frame worker does not stop: its batch is still running'
-                )
-            self._worker = None
+        active, self._describing = self._describing, None
+        if active is not None and not active.close():
+            self.get_logger().error('the frame worker does not stop: its batch is still running')
 
-    def _receive(self, camera: str, message: Message) -> None:
-        self._statistics.record_image(camera)
-        self._mailbox.put(camera, message)
+    def _tick(self) -> None:
+        if self._describing is not None:
+            self._describing.tick()
+            self._tell_model()
+        self._report_now_and_then()
 
-    def _publish(self, description: SceneDescription, image: Message, queue_ms: float) -> None:
-        outputs = self._outputs[description.camera]
-        message = description_to_message(
-            description, image.header, lambda: int(self.get_clock().now().nanoseconds), queue_ms
-        )
-        several = len(self._outputs) > 1
-        for number, publisher in enumerate(outputs):
-            if publisher.msg_type is DescriptionMessage:
-                publisher.publish(message)
-            else:
-                publisher.publish(caption_to_message(description, several and number < 2))
-        self._statistics.record(description, message.age_ms, queue_ms)
-
-    def _is_wanted(self) -> bool:
-        if not self._value('lazy'):
-            return True
-        return any(p.get_subscription_count() for row in self._outputs.values() for p in row)
-
-    def _watch_inputs(self) -> None:
-        for camera_input in self._inputs:
-            camera_input.follow_publishers()
-            camera = camera_input.camera
-            if self._statistics.silent_s(camera) <= self._value('silence_warning_s'):
-                self._reported.discard(camera)
-            elif camera not in self._reported:
-                self._reported.add(camera)
-                self._report_silence(camera_input)
-
-    def _report_silence(self, camera_input: CameraInput) -> None:
-        topics = ' or '.join(part.topic for part in camera_input.topics)
-        text = f'camera {camera_input.camera}: no image has come for a while'
-        if camera_input.publisher_count():
-            text += f', although {topics} has a publisher; does it send, and does its QoS match?'
-        else:
-            others = sorted(
-                name
-                for name, types in self.get_topic_names_and_types()
-                if set(types) & set(IMAGE_TYPES) and self.count_publishers(name)
-            )
-            seen = (
-                f'images are published on {", ".join(others)}'
-                if others
-                else 'nobody publishes images'
-            )
-            text += f': {topics} has no publisher; {seen}. Remap image, or set image_topics.'
-        self.get_logger().warning(text)
+    def _report_now_and_then(self) -> None:
+        now_s = perf_counter()
+        if now_s - self._reported_s >= self._value('diagnostics_period_s') - TICK_S / 2:
+            self._reported_s = now_s
+            self._publish_diagnostics()
 
     def _publish_diagnostics(self) -> None:
+        prefix = self.get_fully_qualified_name().lstrip('/')
+        active = self._describing
+        cameras = active.statuses(prefix) if active is not None else []
         model = self._pipeline.model if self._pipeline else None
-        statuses = [make_node_status(self._state, model, self._last_error)]
-        for camera_input in self._inputs:
-            counts = self._mailbox.counts(camera_input.camera)
-            extra = {
-                'received': counts.received,
-                'dropped': counts.dropped,
-                'duplicates': camera_input.duplicates,
-                'topics': ', '.join(part.topic for part in camera_input.topics),
-                'backend': model.backend if model else '',
-            }
-            statuses.append(
-                self._statistics.camera_status(
-                    camera_input.camera, extra, self._value('silence_warning_s')
-                )
-            )
-        self._diagnostics.publish(make_array(statuses, self.get_clock().now().to_msg()))
+        values: dict[str, object] = {
+            'state': self._state,
+            'model': model.name if model else '',
+            'model_sha256': model.sha256 if model else '',
+            'backend': model.backend if model else '',
+            'backend_reason': self._backend_reason(),
+            'precision': model.precision if model else '',
+            'engine_state': self._engine_state(),
+            'queue_depth': active.mailbox.depth if active is not None else 0,
+            'missed_deadlines': self._outputs.missed_deadlines if self._outputs else 0,
+        }
+        node = make_node_status(prefix, values, self._last_error, cameras)
+        now = self.get_clock().now().to_msg()
+        self._diagnostics.publish(make_array([node, *cameras], now))
+
+    def _backend_reason(self) -> str:
+        asked = self._value('backend')
+        return (self._opening.reason if self._opening else '') or f'backend {asked} was asked for'
+
+    def _engine_state(self) -> str:
+        if self._opening is None:
+            return ''
+        if self._pipeline is None:
+            return self._opening.engine or 'loading'
+        if getattr(self._pipeline.backend, 'is_preparing', False):
+            return self._opening.engine or 'preparing'
+        return 'ready' if self._pipeline.model.backend.startswith('tensorrt') else 'none'
 
     def _check_parameters(self, parameters: Sequence[RosParameter]) -> SetParametersResult:
         try:
@@ -289,73 +240,27 @@ class CaptionNode(LifecycleNode):  # type: ignore[misc]
                 check(parameter.name, parameter.value)
                 if spec is not None and spec.when == 'start':
                     raise ConfigError(f'parameter {parameter.name} is read at start only')
-                if spec is not None and spec.when == 'inactive' and self._active:
+                active = self._describing is not None
+                if spec is not None and spec.when == 'inactive' and active:
                     raise ConfigError(
                         f'parameter {parameter.name} cannot change while the node is active: '
-                        'deactivate it first'
+                        'deactivate it first; the next activation configures it anew'
                     )
             changed = {p.name: p.value for p in parameters}
-            cameras({**self._values('inactive'), **changed}, self.resolve_topic_name)
+            if 'cameras' in changed:
+                read_cameras(changed['cameras'], self.resolve_topic_name)
         except ConfigError as err:
             hint = f' ({err.hint})' if err.hint else ''
             return SetParametersResult(successful=False, reason=f'{err}{hint}')
         return SetParametersResult(successful=True)
 
     def _apply_parameters(self, parameters: Sequence[RosParameter]) -> None:
-        for parameter in parameters:
-            if parameter.name == 'diagnostics_period_s':
-                self._diagnostics_timer.timer_period_ns = int(parameter.value * 1e9)
+        self._now.update({p.name: p.value for p in parameters if p.name in PARAMETERS})
+        if self._describing is not None:
+            self._describing.apply_settings()
 
     def _value(self, name: str) -> Any:
-        return self.get_parameter(name).value
+        return self._now[name]
 
     def _values(self, when: str) -> dict[str, Any]:
         return {name: self._value(name) for name, spec in PARAMETERS.items() if spec.when == when}
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """
-    Run the node until it is interrupted or terminated.
-
-    :param arguments: Command line with the program's name in front; None takes the process's own.
-    :returns: Exit status: 0, 1 if it could not start, 2 for unknown options.
-    """
-    line = list(sys.argv if arguments is None else arguments)
-    parser = argparse.ArgumentParser(
-        prog='caption_node',
-        description='Describe camera images. Everything is set by ROS arguments, for instance '
-        '--ros-args -r image:=/front/image_raw -p lazy:=true',
-    )
-    try:
-        parser.parse_args(without_ros_arguments(line)[1:])
-        return _run(line)
-    except CaptionError as err:
-        sys.stderr.write(f'error: {err}\n')
-        if err.hint:
-            sys.stderr.write(f'hint: {err.hint}\n')
-        return 1
-
-
-def _run(line: list[str]) -> int:
-    node: CaptionNode | None = None
-    try:
-        init_ros(line)
-        node = CaptionNode()
-        with leaving_on_time():
-            if node.get_parameter('autostart').value and not node.start():
-                # Whoever starts it without a lifecycle manager has nobody who would try again.
-                return 1 if rclpy.ok() else 0
-            executor = SingleThreadedExecutor()
-            executor.add_node(node)
-            executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except RCLError as err:
-        if rclpy.ok():
-            raise ConfigError(f'ROS failed: {err}') from err
-    finally:
-        if node is not None:
-            node.stop()
-            node.destroy_node()
-        try_shutdown()
-    return 0

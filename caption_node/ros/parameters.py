@@ -3,27 +3,21 @@
 """
 The node's parameters: one table for declaration, descriptors, checks, documentation and YAML.
 
-``python -m caption_node.ros.parameters`` prints the table of the documentation, with ``--yaml``
-the file of defaults in ``launch/config``. Importing this module needs no ROS.
+``python -m caption_node.ros.parameter_files --write`` writes what is generated from it. Importing
+this module needs no ROS.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-import json
-import re
-import sys
-from typing import Any, Literal
+from typing import Literal
 
+from caption_node.backends.engine_build import PRECISIONS
 from caption_node.errors import ConfigError
+from caption_node.frame import MAX_PIXELS
+from caption_node.ros.cameras import FORM, MAX_CAMERAS
 
 Setting = bool | int | float | str | list[str]
 When = Literal['at once', 'inactive', 'start']
-
-MAX_CAMERAS = 8
-_NAME = re.compile(r'[A-Za-z][A-Za-z0-9_]*\Z')
-_TOPIC = re.compile(r'[~/]?[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*\Z|~/.+\Z')
-# Last parts of a topic that say what it carries, not whose it is.
-_GENERIC = re.compile(r'(image|compressed|color|colour|rgb|raw|rect|mono)(_[a-z]+)*\Z')
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,84 +43,232 @@ class Parameter:
     when: When = 'at once'
 
 
-PARAMETERS: Mapping[str, Parameter] = {
-    p.name: p
-    for p in (
-        Parameter(
-            'image_topics',
-            ['image'],
-            'Topics to listen to, one for each camera, at most 8: raw images on the topic itself, '
-            'compressed ones on the same with /compressed behind it.',
-            when='inactive',
-        ),
-        Parameter(
-            'camera_names',
-            [''],
-            'Names of the cameras, in the order of image_topics; empty: taken from the topics.',
-            when='inactive',
-        ),
-        Parameter(
-            'transport',
-            'auto',
-            'Which images to receive; auto takes both, and one of a pair with equal stamps.',
-            choices=('auto', 'raw', 'compressed'),
-            when='inactive',
-        ),
-        Parameter(
-            'reliability',
-            'auto',
-            'Reliability of the image subscriptions; auto is best effort, and reliable where '
-            'every publisher offers it.',
-            choices=('auto', 'best_effort', 'reliable'),
-            when='inactive',
-        ),
-        Parameter(
-            'model',
-            '',
-            'Model folder, or the name of an installed model; empty: the one that is shipped.',
-            when='inactive',
-        ),
-        Parameter(
-            'backend',
-            'auto',
-            'Inference backend, for instance onnxruntime-cpu; auto takes the best that is there.',
-            when='inactive',
-        ),
-        Parameter(
-            'threads',
-            0,
-            'CPU threads of the backend; 0 leaves it to the backend.',
-            minimum=0,
-            maximum=256,
-            when='inactive',
-        ),
-        Parameter(
-            'lazy',
-            False,
-            'Describe nothing while nobody subscribes to a description or caption.',
-        ),
-        Parameter(
-            'silence_warning_s',
-            5.0,
-            'After so many seconds without an image a camera is reported, with what may be wrong.',
-            minimum=0.5,
-            maximum=3600.0,
-        ),
-        Parameter(
-            'diagnostics_period_s',
-            1.0,
-            'Seconds between two messages on /diagnostics.',
-            minimum=0.1,
-            maximum=60.0,
-        ),
-        Parameter(
-            'autostart',
-            True,
-            'Configure and activate at start, without a lifecycle manager.',
-            when='start',
-        ),
-    )
-}
+_ROWS = (
+    Parameter(
+        'cameras',
+        ['image'],
+        f'The cameras, at most {MAX_CAMERAS}: {FORM}. Raw images come on the topic itself, '
+        'compressed ones on the same with /compressed behind it.',
+        when='inactive',
+    ),
+    Parameter(
+        'transport',
+        'auto',
+        'Which images to receive; auto takes both, and one of a pair with equal stamps.',
+        choices=('auto', 'raw', 'compressed'),
+        when='inactive',
+    ),
+    Parameter(
+        'reliability',
+        'auto',
+        'Reliability of the image subscriptions; auto is best effort, and reliable where every '
+        'publisher offers it.',
+        choices=('auto', 'best_effort', 'reliable'),
+        when='inactive',
+    ),
+    Parameter(
+        'durability',
+        'auto',
+        'Durability of the image subscriptions; auto is volatile, and transient local where '
+        'every publisher offers it.',
+        choices=('auto', 'volatile', 'transient_local'),
+        when='inactive',
+    ),
+    Parameter(
+        'model',
+        '',
+        'Model folder, or the name of an installed model; empty: the one that is shipped.',
+        when='inactive',
+    ),
+    Parameter(
+        'backend',
+        'auto',
+        'Inference backend, for instance onnxruntime; auto takes the best that is there.',
+        when='inactive',
+    ),
+    Parameter(
+        'threads',
+        0,
+        'CPU threads of the backend; 0 leaves it to the backend.',
+        minimum=0,
+        maximum=256,
+        when='inactive',
+    ),
+    Parameter(
+        'fallback',
+        True,
+        'Serve with ONNX Runtime while an engine is built, and if it cannot be; off, configuring '
+        'waits for the engine.',
+        when='inactive',
+    ),
+    Parameter(
+        'precision',
+        'auto',
+        'Precision of a TensorRT engine; auto takes the best for the model.',
+        choices=('auto', *PRECISIONS),
+        when='inactive',
+    ),
+    Parameter(
+        'device',
+        0,
+        'Number of the GPU.',
+        minimum=0,
+        maximum=63,
+        when='inactive',
+    ),
+    Parameter(
+        'engines',
+        '',
+        'Folder of built engines; empty: $CAPTION_ENGINES, or one in the cache of the user.',
+        when='inactive',
+    ),
+    Parameter(
+        'publish',
+        'every_frame',
+        'Publish a description of every frame that is taken, or only when it says something new.',
+        choices=('every_frame', 'on_change'),
+    ),
+    Parameter(
+        'repeat_after_s',
+        5.0,
+        'With publish on_change: publish an unchanged description again after so many seconds.',
+        minimum=0.1,
+        maximum=3600.0,
+    ),
+    Parameter(
+        'smoothing_s',
+        0.4,
+        'Time constant of the evidence for the value of a scene field, seconds; 0 takes every '
+        'frame as it is.',
+        minimum=0.0,
+        maximum=10.0,
+    ),
+    Parameter(
+        'sentence_hold_s',
+        3.0,
+        'Longest time that a sentence is kept while the scene stays the same and bears it out, '
+        'seconds; 0 keeps none.',
+        minimum=0.0,
+        maximum=60.0,
+    ),
+    Parameter(
+        'same_scene',
+        0.95,
+        'Least cosine of two embeddings that are taken for the same scene.',
+        minimum=-1.0,
+        maximum=1.0,
+    ),
+    Parameter(
+        'motion_gate_s',
+        0.0,
+        'Longest time that a description is used again without the model while nothing in the '
+        'picture moves, seconds; 0 asks the model every time.',
+        minimum=0.0,
+        maximum=10.0,
+    ),
+    Parameter(
+        'lazy',
+        False,
+        'Describe nothing while nobody subscribes to what comes of it.',
+    ),
+    Parameter(
+        'max_age_ms',
+        0.0,
+        'Drop, and count as late, what is older than this when it is taken up or ready to be '
+        'published; 0 drops nothing. Never applies to simulated time or replayed stamps.',
+        minimum=0.0,
+        maximum=60000.0,
+    ),
+    Parameter(
+        'max_rate_hz',
+        0.0,
+        'Take no more images of one camera a second than this; 0 takes all.',
+        minimum=0.0,
+        maximum=1000.0,
+    ),
+    Parameter(
+        'max_image_pixels',
+        MAX_PIXELS,
+        'Refuse larger images, before memory is taken for them.',
+        minimum=1,
+        maximum=MAX_PIXELS,
+    ),
+    Parameter(
+        'stale_after_s',
+        2.0,
+        'After so many seconds without an image a camera is stale: a description says so, and '
+        '/diagnostics warns.',
+        minimum=0.1,
+        maximum=3600.0,
+    ),
+    Parameter(
+        'lost_after_s',
+        10.0,
+        'After so many seconds without an image a camera is an error in /diagnostics, and the log '
+        'says what may be wrong.',
+        minimum=0.1,
+        maximum=3600.0,
+    ),
+    Parameter(
+        'least_rate_hz',
+        0.0,
+        '/diagnostics warns while a camera has fewer descriptions a second; 0 never warns.',
+        minimum=0.0,
+        maximum=1000.0,
+    ),
+    Parameter(
+        'age_warning_ms',
+        0.0,
+        '/diagnostics warns while the 95th percentile of ages is above; 0 never warns.',
+        minimum=0.0,
+        maximum=60000.0,
+    ),
+    Parameter(
+        'output_deadline_ms',
+        0.0,
+        'Deadline that the description topics offer, milliseconds; 0 offers none.',
+        minimum=0.0,
+        maximum=60000.0,
+        when='inactive',
+    ),
+    Parameter(
+        'output_liveliness_ms',
+        0.0,
+        'Lease of automatic liveliness that the description topics offer, milliseconds; 0 offers '
+        'none.',
+        minimum=0.0,
+        maximum=60000.0,
+        when='inactive',
+    ),
+    Parameter(
+        'overlay_rate_hz',
+        5.0,
+        'Most overlay pictures a second of one camera.',
+        minimum=0.1,
+        maximum=60.0,
+    ),
+    Parameter(
+        'overlay_width',
+        640,
+        'Width of overlay pictures, pixels.',
+        minimum=320,
+        maximum=3840,
+    ),
+    Parameter(
+        'diagnostics_period_s',
+        1.0,
+        'Seconds between two messages on /diagnostics.',
+        minimum=0.1,
+        maximum=60.0,
+    ),
+    Parameter(
+        'autostart',
+        True,
+        'Configure and activate at start, without a lifecycle manager.',
+        when='start',
+    ),
+)
+PARAMETERS: Mapping[str, Parameter] = {row.name: row for row in _ROWS}
 
 
 def check(name: str, value: object) -> None:
@@ -143,65 +285,17 @@ def check(name: str, value: object) -> None:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         low, high = spec.minimum, spec.maximum
         if (low is not None and not value >= low) or (high is not None and not value <= high):
-            raise ConfigError(f'parameter {name} is {value}, allowed is {low:g} to {high:g}')
+            raise ConfigError(f'parameter {name} is {value}, allowed is {span(spec)}')
     if spec.choices and value not in spec.choices:
         allowed = ', '.join(spec.choices)
         raise ConfigError(f'parameter {name} is {value!r}, allowed is one of {allowed}')
 
 
-def cameras(
-    values: Mapping[str, Any], resolve: Callable[[str], str] = lambda topic: topic
-) -> dict[str, str]:
-    """
-    Return the image topic of each camera by the camera's name.
-
-    :param values: Parameter values by name.
-    :param resolve: Remaps and expands a topic, so that a camera without a name is named by where
-        it really is.
-    :raises ConfigError: If topics or names are malformed, occur twice, or do not go together.
-    """
-    topics = [t for t in values['image_topics'] if t]
-    names = [n for n in values['camera_names'] if n]
-    if not 1 <= len(topics) <= MAX_CAMERAS:
-        raise ConfigError(
-            f'parameter image_topics has {len(topics)} topics, allowed is 1 to {MAX_CAMERAS}'
-        )
-    for topic in topics:
-        if not _TOPIC.match(topic):
-            raise ConfigError(
-                f'parameter image_topics: {topic!r} is not a topic name',
-                'letters, digits and _ between slashes, no part beginning with a digit',
-            )
-    if names and len(names) != len(topics):
-        raise ConfigError(
-            f'parameter camera_names has {len(names)} names for {len(topics)} image_topics',
-            'give one name for each topic, or none at all',
-        )
-    names = names or names_from_topics([resolve(topic) for topic in topics])
-    for name in names:
-        if not _NAME.match(name):
-            raise ConfigError(
-                f'parameter camera_names: {name!r} cannot be part of a topic name',
-                'begin with a letter, then letters, digits and _',
-            )
-    for what, words in (('image_topics', topics), ('camera_names', names)):
-        twice = sorted({w for w in words if words.count(w) > 1})
-        if twice:
-            raise ConfigError(f'parameter {what}: {", ".join(twice)} occurs twice')
-    return dict(zip(names, topics, strict=True))
-
-
-def names_from_topics(topics: Sequence[str]) -> list[str]:
-    """Name each camera after the last telling part of its topic: ``front`` of ``/front/image``."""
-    names = []
-    for number, topic in enumerate(topics):
-        parts = [p for p in topic.strip('~/').split('/') if p and not _GENERIC.match(p)]
-        names.append(
-            parts[-1] if parts else ('camera' if len(topics) == 1 else f'camera_{number}')
-        )
-    if len(set(names)) < len(names):
-        return [f'camera_{number}' for number in range(len(topics))]
-    return names
+def span(spec: Parameter) -> str:
+    """Return the range of a number in words, or an empty text if it has none."""
+    if spec.minimum is None or spec.maximum is None:
+        return ''
+    return f'{_written(spec.minimum)} to {_written(spec.maximum)}'
 
 
 def type_name(spec: Parameter) -> str:
@@ -210,48 +304,11 @@ def type_name(spec: Parameter) -> str:
     return names[type(spec.default)]
 
 
-def markdown_table() -> str:
-    """Return the table of the documentation."""
-    lines = [
-        '| parameter | type | default | allowed | takes effect | meaning |',
-        '|---|---|---|---|---|---|',
-    ]
-    for spec in PARAMETERS.values():
-        allowed = ', '.join(spec.choices)
-        if spec.minimum is not None and spec.maximum is not None:
-            allowed = f'{spec.minimum:g} to {spec.maximum:g}'
-        cells = [
-            f'`{spec.name}`',
-            type_name(spec),
-            f'`{json.dumps(spec.default)}`',
-            allowed,
-            {'at once': 'at once', 'inactive': 'next activate', 'start': 'at start'}[spec.when],
-            spec.description,
-        ]
-        lines.append('| ' + ' | '.join(cells) + ' |')
-    return '\n'.join(lines) + '\n'
-
-
-def yaml_file() -> str:
-    """Return ``launch/config/caption_node.params.yaml``: every default with its description."""
-    lines = [
-        '# SPDX-FileCopyrightText: 2026 The caption_node authors',
-        '# SPDX-License-Identifier: Apache-2.0',
-        '#',
-        '# Written by `python -m caption_node.ros.parameters --yaml`: parameters and defaults.',
-        '/**:',
-        '  ros__parameters:',
-    ]
-    for spec in PARAMETERS.values():
-        lines += [f'    # {spec.description}', f'    {spec.name}: {json.dumps(spec.default)}']
-    return '\n'.join(lines) + '\n'
+def _written(number: float) -> str:
+    return str(int(number)) if float(number).is_integer() else f'{number:g}'
 
 
 def _same_type(value: object, default: Setting) -> bool:
     if isinstance(default, list):
         return isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value)
     return type(value) is type(default)
-
-
-if __name__ == '__main__':
-    sys.stdout.write(yaml_file() if '--yaml' in sys.argv[1:] else markdown_table())

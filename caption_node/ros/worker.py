@@ -2,56 +2,119 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one thread that describes: the freshest image of every camera, as one batch."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 import threading
 from time import perf_counter
 import traceback
+from typing import Protocol
 
 from rclpy.node import Node
 
 from caption_node.description import SceneDescription
-from caption_node.errors import CaptionError
+from caption_node.errors import CaptionError, FrameError, InferenceError
 from caption_node.frame import Frame
 from caption_node.mailbox import Mailbox, Parcel
 from caption_node.pipeline import CaptionPipeline
-from caption_node.ros.conversions import frame_from_message, stamp_to_ns
+from caption_node.ros.conversions import Arrival, Passage, frame_from_message, stamp_to_ns
 from caption_node.ros.inputs import Message
 
-Publish = Callable[[SceneDescription, Message, float], None]
-Batch = list[tuple[Parcel[Message], Frame]]
+_DECODERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """
+    An image that was taken up.
+
+    :param taken_ns: When, on the node's clock, nanoseconds.
+    :param taken_s: When, on the clock of :func:`time.perf_counter`, seconds.
+    """
+
+    camera: str
+    arrival: Arrival
+    taken_ns: int
+    taken_s: float
+
+    def passage(
+        self, inferred_ns: int, caption_age_ms: float = 0.0, reused: bool = False
+    ) -> Passage:
+        """Return when the image passed the stages."""
+        return Passage(
+            received_ns=self.arrival.received_ns,
+            taken_ns=self.taken_ns,
+            inferred_ns=inferred_ns,
+            queue_ms=(self.taken_s - self.arrival.received_s) * 1e3,
+            caption_age_ms=caption_age_ms,
+            reused=reused,
+        )
+
+
+class Desk(Protocol):
+    """Where descriptions go, and who decides what is wanted; called in the worker's thread."""
+
+    def is_wanted(self) -> bool:
+        """Whether anybody wants descriptions now."""
+        ...
+
+    def is_late(self, taken: Taken) -> bool:
+        """Whether an image is too old to go on with; counts it if so."""
+        ...
+
+    def max_pixels(self) -> int:
+        """Return how large an image may be."""
+        ...
+
+    def now_ns(self) -> int:
+        """Return the node's clock, nanoseconds."""
+        ...
+
+    def try_reuse(self, taken: Taken, frame: Frame) -> bool:
+        """Publish what holds anyway, if nothing has moved in this image; whether it was so."""
+        ...
+
+    def publish(
+        self, taken: Taken, frame: Frame | None, described: SceneDescription, inferred_ns: int
+    ) -> None:
+        """Publish a description."""
+        ...
 
 
 class FrameWorker:
     """
     Describes what lies in the mailbox until it is stopped; no frame, however broken, ends it.
 
-    :param publish: Called in the worker's thread with a description, its image message, and how
-        long the image lay in the mailbox, milliseconds.
-    :param wanted: Whether anybody wants descriptions now.
     :param node: Whose log and context it uses.
     """
 
     def __init__(
         self,
         pipeline: CaptionPipeline,
-        mailbox: Mailbox[Message],
-        publish: Publish,
-        wanted: Callable[[], bool],
+        mailbox: Mailbox[Arrival],
+        desk: Desk,
+        cameras: int,
         node: Node,
     ) -> None:
         self._pipeline = pipeline
         self._mailbox = mailbox
-        self._publish = publish
-        self._wanted = wanted
+        self._desk = desk
         self._logger = node.get_logger()
         self._context = node.context
+        self._asked: deque[tuple[Message, str, Future[SceneDescription]]] = deque()
+        self._decoders = (
+            ThreadPoolExecutor(min(cameras, _DECODERS), thread_name_prefix='decode')
+            if cameras > 1
+            else None
+        )
         self._thread = threading.Thread(target=self._run, name='caption-worker', daemon=True)
 
     def start(self) -> None:
         """Begin to describe."""
         self._thread.start()
 
-    def stop(self, timeout_s: float = 1.5) -> bool:
+    def stop(self, timeout_s: float = 1.2) -> bool:
         """
         Close the mailbox and wait for the batch in hand.
 
@@ -60,16 +123,27 @@ class FrameWorker:
         self._mailbox.close()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
+        if self._decoders is not None:
+            self._decoders.shutdown(wait=False, cancel_futures=True)
+        while self._asked:
+            self._asked.popleft()[2].cancel()
         return not self._thread.is_alive()
+
+    def ask(self, message: Message, camera: str) -> 'Future[SceneDescription]':
+        """Have one image described before anything that waits; the answer comes in the future."""
+        future: Future[SceneDescription] = Future()
+        self._asked.append((message, camera, future))
+        self._mailbox.nudge()
+        return future
 
     def _run(self) -> None:
         while not self._mailbox.closed:
             parcels = self._mailbox.take()
-            if not parcels or not self._wanted():
-                continue
-            taken_s = perf_counter()
             try:
-                self._describe(parcels, taken_s)
+                while self._asked:
+                    self._answer(*self._asked.popleft())
+                if parcels and self._desk.is_wanted():
+                    self._describe(parcels)
             except Exception:
                 # Publishing fails when the context goes down; anything else is our own fault.
                 if self._context.ok() and not self._mailbox.closed:
@@ -78,40 +152,73 @@ class FrameWorker:
                         throttle_duration_sec=5.0,
                     )
 
-    def _describe(self, parcels: list[Parcel[Message]], taken_s: float) -> None:
-        batch: Batch = []
-        for parcel in parcels:
-            try:
-                batch.append((parcel, frame_from_message(parcel.item, parcel.camera)))
-            except CaptionError as err:
-                self._fail(parcel, taken_s, err)
+    def _answer(self, message: Message, camera: str, future: 'Future[SceneDescription]') -> None:
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            frame = frame_from_message(message, camera, self._desk.max_pixels())
+            future.set_result(self._pipeline.describe([frame])[0])
+        except CaptionError as err:
+            future.set_exception(err)
+        except Exception as err:
+            future.set_exception(InferenceError(f'the image could not be described: {err!r}'))
+            raise
+
+    def _describe(self, parcels: Sequence[Parcel[Arrival]]) -> None:
+        now_ns, now_s = self._desk.now_ns(), perf_counter()
+        timely = [Taken(parcel.camera, parcel.item, now_ns, now_s) for parcel in parcels]
+        timely = [taken for taken in timely if not self._desk.is_late(taken)]
+        batch: list[tuple[Taken, Frame]] = []
+        for taken, frame in zip(timely, self._decode(timely), strict=True):
+            if isinstance(frame, CaptionError):
+                self._fail(taken, frame)
+            elif not self._desk.try_reuse(taken, frame):
+                batch.append((taken, frame))
         size = self._pipeline.bundle.max_batch
         for begin in range(0, len(batch), size):
-            self._run_batch(batch[begin : begin + size], taken_s)
+            self._run_batch(batch[begin : begin + size])
 
-    def _run_batch(self, batch: Batch, taken_s: float) -> None:
+    def _decode(self, items: Sequence[Taken]) -> list[Frame | CaptionError]:
+        if self._decoders is None or len(items) < 2:
+            return [self._decode_one(taken) for taken in items]
+        return list(self._decoders.map(self._decode_one, items))
+
+    def _decode_one(self, taken: Taken) -> Frame | CaptionError:
         try:
-            descriptions = self._pipeline.describe([frame for _, frame in batch])
+            return frame_from_message(taken.arrival.message, taken.camera, self._desk.max_pixels())
         except CaptionError as err:
-            for parcel, _ in batch:
-                self._fail(parcel, taken_s, err)
-            return
-        for (parcel, _), description in zip(batch, descriptions, strict=True):
-            self._publish(description, parcel.item, (taken_s - parcel.put_s) * 1e3)
+            return err
+        except MemoryError:
+            return FrameError('not enough memory to decode the image')
 
-    def _fail(self, parcel: Parcel[Message], taken_s: float, err: CaptionError) -> None:
+    def _run_batch(self, batch: Sequence[tuple[Taken, Frame]]) -> None:
+        try:
+            described = self._pipeline.describe([frame for _, frame in batch])
+        except InferenceError as err:
+            if len(batch) == 1:
+                self._fail(batch[0][0], err)
+            else:
+                # One image may have brought the whole batch down: find out which.
+                for one in batch:
+                    self._run_batch([one])
+            return
+        inferred_ns = self._desk.now_ns()
+        for (taken, frame), description in zip(batch, described, strict=True):
+            self._desk.publish(taken, frame, description, inferred_ns)
+
+    def _fail(self, taken: Taken, err: CaptionError) -> None:
         hint = f' (hint: {err.hint})' if err.hint else ''
         self._logger.warning(
-            f'camera {parcel.camera}: no description of this frame: {err}{hint}',
+            f'camera {taken.camera}: no description of this frame: {err}{hint}',
             throttle_duration_sec=5.0,
         )
-        header = parcel.item.header
+        header = taken.arrival.message.header
         description = SceneDescription(
             stamp_ns=stamp_to_ns(header.stamp),
             frame_id=header.frame_id,
-            camera=parcel.camera,
+            camera=taken.camera,
             status='error',
             error=str(err),
             model=self._pipeline.model,
         )
-        self._publish(description, parcel.item, (taken_s - parcel.put_s) * 1e3)
+        self._desk.publish(taken, None, description, self._desk.now_ns())

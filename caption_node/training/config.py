@@ -42,6 +42,17 @@ class TrainConfig:
         half where a field that can be is not named.
     :param prior_corrected: Fields whose rare values are published as rare as they were among
         the training samples, although training weighed them up.
+    :param sentence_layouts: Synthetic layouts that the second stage makes up; 0 leaves them out.
+    :param layout_steps: Steps on layouts alone; then on frames, on both mixed, and for rewards.
+    :param memory_drop: Share of the memory's tokens that are hidden from the decoder at random.
+    :param memory_noise: Standard deviation of the noise that is added to the memory.
+    :param consensus_share: Share of the mixed targets that may come from frames that are alike.
+    :param consensus_warmth: CIDEr-D over which the share of such a sentence falls to 1 / e.
+    :param reward_samples: Sentences that are drawn for every frame.
+    :param reward_keep: Weight of the likelihood beside the reward.
+    :param reward_neighbours: Sentences about like frames that a sentence is also judged by.
+    :param reward_own: Share of the reward that the frame's own sentence decides.
+    :param claim_penalty: Taken off the reward for every claim that the labels deny.
     """
 
     name: str
@@ -83,6 +94,24 @@ class TrainConfig:
     seed: int = 1
     device: str = 'cpu'
     threads: int = 2
+    sentence_layouts: int = 3000
+    layout_steps: int = 300
+    written_steps: int = 400
+    mixed_steps: int = 500
+    reward_steps: int = 600
+    sentence_batch: int = 32
+    sentence_rate: float = 1.0e-3
+    memory_drop: float = 0.1
+    memory_noise: float = 0.1
+    consensus_share: float = 0.5
+    consensus_warmth: float = 0.15
+    reward_batch: int = 16
+    reward_samples: int = 5
+    reward_rate: float = 2.0e-4
+    reward_keep: float = 0.3
+    reward_neighbours: int = 8
+    reward_own: float = 0.5
+    claim_penalty: float = 0.3
 
 
 def load_config(path: Path) -> TrainConfig:

@@ -73,12 +73,17 @@ class _Words:
         return known
 
 
-def write_page(content: PageContent) -> str:
-    """Return the page as HTML."""
+def write_page(content: PageContent, is_served: bool = False) -> str:
+    """
+    Return the page as HTML.
+
+    :param is_served: Whether its pictures come from the server that it comes from.
+    """
     pictures = [b64encode(t).decode() if isinstance(t, bytes) else t for t in content.thumbnails]
     return fill_template(
         'report.html',
         'report.js',
+        is_served,
         title=html.escape(content.title),
         data=script_json(page_data(content)),
         thumbnails=script_json(pictures),

@@ -3,8 +3,9 @@
 """``caption bag``: a recording in, captions out, read back with rosbags and with mcap."""
 
 from pathlib import Path
+import resource
 import signal
-import time
+import subprocess
 
 from mcap.reader import make_reader
 import pytest
@@ -12,7 +13,7 @@ from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import CompressionMode, StoragePlugin
 
 from caption_node.message_fields import description_from
-from tests.e2e.command import DEADLINE_S, caption, lines, start
+from tests.e2e.command import DEADLINE_S, caption, command, lines, start
 from tests.recordings import (
     CAMERA,
     CHATTER,
@@ -194,21 +195,92 @@ def test_full_disk_is_an_error_and_leaves_no_final_file(tmp_path: Path) -> None:
     assert not (tmp_path / 'out.mcap').exists()
 
 
-def test_interrupt_keeps_what_was_written_beside_the_final_name(tmp_path: Path) -> None:
-    bag = write_rosbag2(tmp_path / 'drive', StoragePlugin.MCAP, CompressionMode.STORAGE, 120)
-    out = tmp_path / 'out.mcap'
-    process = start('bag', bag, '-o', out, '--jsonl', '--batch', '1', '--merge')
+def descriptions(path: Path) -> list[tuple[str, int, bytes]]:
+    """Return topic, time and bytes of all messages of an output."""
+    with AnyReader([path]) as reader:
+        return [(c.topic, time_ns, bytes(raw)) for c, time_ns, raw in reader.messages()]
+
+
+def test_killed_run_goes_on_where_it_was_and_gives_the_same_bytes(tmp_path: Path) -> None:
+    bag = write_rosbag2(tmp_path / 'drive', frames=24, topics={CAMERA: TOPICS[CAMERA]})
+    out, whole = tmp_path / 'out.mcap', tmp_path / 'whole.mcap'
+    process = start('bag', bag, '-o', out, '--jsonl', '--batch', '1', '--jobs', '1')
     assert process.stdout is not None
-    first = process.stdout.readline()
+    assert process.stdout.readline()
+    process.kill()
+    process.communicate(timeout=DEADLINE_S)
+    assert not out.exists()
+    assert (tmp_path / 'out.mcap.journal').exists()
+    resumed = caption('bag', bag, '-o', out, '--jsonl', '--batch', '1', '--jobs', '1')
+    assert resumed.returncode == 0, resumed.stderr
+    assert 'going on behind' in resumed.stderr
+    assert [line['stamp_ns'] for line in lines(resumed.stdout)] == [stamp_ns(i) for i in range(24)]
+    for line in lines(resumed.stdout):
+        check_line(line)
+    at_once = caption('bag', bag, '-o', whole, '--batch', '1', '--jobs', '2')
+    assert at_once.returncode == 0, at_once.stderr
+    assert descriptions(out) == descriptions(whole)
+    assert out.read_bytes() == whole.read_bytes()
+    assert {p.name for p in tmp_path.iterdir()} == {'drive', 'out.mcap', 'whole.mcap'}
+
+
+def test_interrupt_says_how_to_go_on(tmp_path: Path) -> None:
+    bag = write_rosbag2(tmp_path / 'drive', StoragePlugin.MCAP, CompressionMode.STORAGE, 120)
+    process = start('bag', bag, '-o', tmp_path / 'out.mcap', '--jsonl', '--batch', '1')
+    assert process.stdout is not None
+    process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    begun = time.monotonic()
-    rest, errors = process.communicate(timeout=DEADLINE_S)
-    assert time.monotonic() - begun < 20
+    _, errors = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 130
     assert 'Traceback' not in errors
-    assert not out.exists()
-    printed = len(lines(first + rest))
-    with AnyReader([tmp_path / 'out.partial.mcap']) as reader:
-        counts = {c.topic: c.msgcount for c in reader.connections}
-    assert printed <= counts[DESCRIPTION] <= printed + 1
-    assert 'out.partial.mcap' in errors
+    assert 'run the same command again to go on' in errors
+    assert not (tmp_path / 'out.mcap').exists()
+
+
+def test_disk_that_fills_up_loses_nothing(tmp_path: Path) -> None:
+    bag = write_rosbag2(tmp_path / 'drive', frames=24, topics={CAMERA: TOPICS[CAMERA]})
+    arguments = ('bag', bag, '-o', tmp_path / 'out.mcap', '--batch', '1', '--jobs', '1')
+    full = subprocess.run(
+        command(arguments),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (24_000, 24_000)),
+    )
+    assert full.returncode == 1
+    assert 'Traceback' not in full.stderr
+    assert 'out.mcap.journal cannot be written' in full.stderr
+    assert 'hint: what was described so far is kept' in full.stderr
+    assert not (tmp_path / 'out.mcap').exists()
+    done = caption(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert 'going on behind' in done.stderr
+    assert len(descriptions(tmp_path / 'out.mcap')) == 2 * 24
+
+
+def test_several_recordings_and_one_that_is_none(tmp_path: Path) -> None:
+    odd = tmp_path / 'a folder;$(x) ü'
+    first = write_rosbag2(odd / 'drive 1', frames=2)
+    second = write_rosbag2(odd / 'drive 2', StoragePlugin.SQLITE3, frames=2)
+    (odd / 'bad.mcap').write_bytes(b'no recording')
+    link = tmp_path / 'link'
+    link.symlink_to(second)
+    done = caption('bag', first, odd / 'bad.mcap', link, '-o', tmp_path / 'out', '--jobs', '1')
+    assert done.returncode == 1
+    assert 'Traceback' not in done.stderr
+    assert 'bad.mcap' in done.stderr
+    assert {p.name for p in (tmp_path / 'out').iterdir()} == {'drive 1.mcap', 'drive 2.mcap'}
+    for path in (tmp_path / 'out').iterdir():
+        assert sum(topic == DESCRIPTION for topic, _, _ in descriptions(path)) == 4
+    again = caption('bag', first, link, '-o', tmp_path / 'out')
+    assert again.returncode == 0
+    assert again.stderr.count('exists already and is left as it is') == 2
+
+
+def test_recordings_of_one_name_are_refused(tmp_path: Path) -> None:
+    bags = [write_rosbag2(tmp_path / f / 'drive', frames=1) for f in ('a', 'b')]
+    done = caption('bag', *bags, '-o', tmp_path / 'out')
+    assert done.returncode == 1
+    assert 'would both be written to' in done.stderr
+    assert not (tmp_path / 'out').exists()

@@ -23,11 +23,13 @@ def test_report_names_everything_and_captions_work_here() -> None:
         'image decoding',
         'providers',
         'model',
+        'backend',
         'inference',
     ):
         assert found[name]['state'] == 'ok', found[name]
     for name in ('ROS 2', 'caption_msgs', 'TensorRT', 'TensorRT for RTX', 'GPU'):
         assert name in found
+    assert found['backend']['detail'].startswith(('onnxruntime', 'tensorrt'))
     assert 'CPUExecutionProvider' in found['providers']['detail']
     assert 'ms a frame' in found['inference']['detail']
     for finding in found.values():

@@ -13,6 +13,7 @@ import tempfile
 from time import monotonic
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed: run scripts/setup.sh')
@@ -22,9 +23,14 @@ from caption_msgs.msg import SceneDescription
 import rclpy
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
+from sensor_msgs.msg import CompressedImage, Image
+
+from tests.drawn import jpeg
+from tests.ros.picture_messages import compressed, header, raw
+from tests.tiny_model import colour, write_tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
-START_S = 30.0
+START_S = 60.0
 """Deadline for whatever has to start first: processes and their discovery, on a busy machine."""
 _numbers = count()
 
@@ -121,9 +127,15 @@ def start_for_module(environment: dict[str, str]) -> Iterator[Start]:
     yield from _starter(environment)
 
 
+@pytest.fixture(scope='session')
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder that opens in milliseconds and sees colours only."""
+    return write_tiny_model(tmp_path_factory.mktemp('models') / 'tiny')
+
+
 def node_line(*ros_arguments: str) -> list[str]:
     """Return the arguments of Python that start the node as its console script does."""
-    script = 'import sys; from caption_node.ros.node import main; sys.exit(main())'
+    script = 'import sys; from caption_node.ros.program import main; sys.exit(main())'
     return ['-c', script, *(['--ros-args', *ros_arguments] if ros_arguments else [])]
 
 
@@ -156,6 +168,14 @@ class Listener:
             self._executor.spin_once(timeout_sec=0.05)
         return bool(condition())
 
+    def shown(self, camera: 'ColourCamera', colour: str, condition: Callable[[], object]) -> bool:
+        """Publish a colour at about 20 Hz until the condition holds; whether it did in time."""
+        deadline_s = monotonic() + START_S
+        while monotonic() < deadline_s and not condition():
+            camera.publish(colour)
+            self.wait(condition, 0.05)
+        return bool(condition())
+
     def call(self, kind: type[Any], name: str, request: Any, timeout_s: float = START_S) -> Any:
         """Call a service, and return its response."""
         client = self.node.create_client(kind, name)
@@ -170,6 +190,34 @@ class Listener:
         self._executor.shutdown()
         self.node.destroy_node()
         rclpy.shutdown(context=self._context)
+
+
+class ColourCamera:
+    """
+    A camera of the test's own, for the tiny model; sensor noise makes every picture a new one.
+
+    :param listener: Its node publishes.
+    :param topic: Image topic; with ``/compressed`` behind it, JPEG is sent.
+    """
+
+    def __init__(self, listener: Listener, topic: str = '/image', qos: Any = 10) -> None:
+        self._rng = np.random.default_rng(1)
+        self._clock = listener.node.get_clock()
+        kind = CompressedImage if topic.endswith('/compressed') else Image
+        self.publisher = listener.node.create_publisher(kind, topic, qos)
+        self.sent = 0
+
+    def publish(self, name: str, stamp_ns: int | None = None) -> None:
+        """Publish one picture, stamped with now if nothing else is said."""
+        noise = self._rng.integers(-2, 3, (192, 320, 3))
+        rgb = np.clip(colour(name) + noise, 0, 255).astype(np.uint8)
+        now_ns = int(self._clock.now().nanoseconds)
+        head = header('lens', now_ns if stamp_ns is None else stamp_ns)
+        self.sent += 1
+        if self.publisher.msg_type is Image:
+            self.publisher.publish(raw(rgb, 'rgb8', head))
+        else:
+            self.publisher.publish(compressed(jpeg(rgb), 'jpeg', head))
 
 
 @pytest.fixture

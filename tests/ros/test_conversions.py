@@ -24,6 +24,7 @@ from caption_node.description import (
 from caption_node.errors import FrameError
 from caption_node.message_fields import constant_name
 from caption_node.ros.conversions import (
+    Passage,
     age_ms,
     caption_to_message,
     description_to_message,
@@ -122,14 +123,25 @@ def test_every_word_of_the_schema_has_a_constant_of_its_own() -> None:
 def test_a_description_survives_the_way_there_and_back() -> None:
     head = header('front_optical', DESCRIPTION.stamp_ns)
     now_ns = DESCRIPTION.stamp_ns + 25_000_000
+    passage = Passage(
+        received_ns=now_ns - 20_000_000,
+        taken_ns=now_ns - 15_000_000,
+        inferred_ns=now_ns - 5_000_000,
+        queue_ms=1.5,
+        caption_age_ms=300.0,
+        reused=True,
+    )
 
-    message = description_to_message(DESCRIPTION, head, lambda: now_ns, queue_ms=1.5)
+    message = description_to_message(DESCRIPTION, head, lambda: now_ns, passage)
     sent = deserialize_message(serialize_message(message), DescriptionMessage)
 
     assert message_to_description(sent) == DESCRIPTION
     assert sent.header == head
     assert sent.age_ms == pytest.approx(25.0)
     assert sent.latency_queue_ms == 1.5
+    ages_ms = (sent.age_received_ms, sent.age_taken_ms, sent.age_inferred_ms)
+    assert ages_ms == pytest.approx((5.0, 10.0, 20.0))
+    assert (sent.caption_age_ms, sent.reused) == (300.0, True)
     assert sent.completed.sec * 1_000_000_000 + sent.completed.nanosec == now_ns
 
 

@@ -100,7 +100,7 @@ def test_the_launched_node_describes_and_answers_the_ros2_command_line(
     described = answer(ros2, 'topic', 'echo', '--once', '/car/caption_node/description')
     assert 'time_confidence: ' in described
     names = answer(ros2, 'param', 'list', '/car/caption_node')
-    assert 'image_topics' in names
+    assert 'cameras' in names
     assert 'active' in answer(ros2, 'lifecycle', 'get', '/car/caption_node')
     assert '/car/caption_node' in answer(ros2, 'node', 'list')
 

@@ -104,10 +104,10 @@ def test_a_signal_ends_the_node_while_it_loads_the_model(
     ('arguments', 'says'),
     [
         (['-p', 'threads:=-1'], 'parameter threads is -1, allowed is 0 to 256'),
-        (['-p', 'silence_warning_s:=5'], 'write 5.0'),
+        (['-p', 'stale_after_s:=5'], 'write 5.0'),
         (['-p', 'lazy:=maybe'], 'parameter lazy must be bool'),
         (['-p', 'transport:=pigeon'], 'auto, raw, compressed'),
-        (['-p', 'camera_names:=[a, b]'], '2 names for 1 image_topics'),
+        (['-p', 'cameras:=[a=/x, a=/y]'], 'name a occurs twice'),
         (['-p', 'backend:=abacus'], "no backend 'abacus'"),
         (['-p', 'model:=/nowhere/at/all'], '/nowhere/at/all'),
         (['-p', 'broken'], 'ROS could not start'),
@@ -207,11 +207,7 @@ def test_several_cameras_have_topics_of_their_own(start: Start, listener: Listen
     everything = listener.listen('/caption_node/description')
     captions = listener.listen('/caption_node/caption', String)
     one = {name: listener.listen(f'/caption_node/{name}/description') for name in ('left', 'rear')}
-    node = start(
-        *node_line(
-            '-p', 'image_topics:=[/a/image_raw, /b/image_raw]', '-p', 'camera_names:=[left, rear]'
-        )
-    )
+    node = start(*node_line('-p', 'cameras:=[left=/a/image_raw, rear=/b/image_raw]'))
     start('-m', 'tests.ros.publish', 'fast', '/a/image_raw', '/b/image_raw')
 
     assert listener.wait(lambda: all(len(h) > 4 for h in one.values())), node.output
@@ -284,7 +280,7 @@ def test_diagnostics_name_backend_rate_and_the_last_error(
 def test_a_silent_camera_is_reported_with_what_is_published(
     start: Start, listener: Listener
 ) -> None:
-    node = start(*node_line('-p', 'silence_warning_s:=0.5'))
+    node = start(*node_line('-p', 'stale_after_s:=0.2', '-p', 'lost_after_s:=0.5'))
     start('-m', 'tests.ros.publish', 'fast', '/front/image_raw')
     assert listener.wait(lambda: 'images are published on /front/image_raw' in node.output), (
         node.output

@@ -6,31 +6,25 @@ import pytest
 import yaml
 
 from caption_node.errors import ConfigError
-from caption_node.ros.parameters import (
-    PARAMETERS,
-    cameras,
-    check,
-    markdown_table,
-    names_from_topics,
-    yaml_file,
-)
-from tests.ros.conftest import ROOT
+from caption_node.ros.cameras import Camera, names_from_topics, read_cameras
+from caption_node.ros.parameter_files import document, markdown_table, stale_files, yaml_file
+from caption_node.ros.parameters import PARAMETERS, check
 
 pytestmark = pytest.mark.ros
 
 
-def test_the_yaml_file_is_the_one_that_the_table_gives() -> None:
-    file = ROOT / 'launch' / 'config' / 'caption_node.params.yaml'
-    assert file.read_text(encoding='utf-8') == yaml_file()
+def test_the_generated_files_are_current() -> None:
+    assert stale_files() == {}
+
+
+def test_an_outdated_table_in_the_documentation_is_replaced() -> None:
+    old = '# Head\n\n| parameter | type | x |\n|---|---|---|\n| `old` | bool | 1 |\n\nTail\n'
+    assert document(old) == f'# Head\n\n{markdown_table()}\nTail\n'
 
 
 def test_the_yaml_file_holds_every_default() -> None:
     values = yaml.safe_load(yaml_file())['/**']['ros__parameters']
     assert values == {name: spec.default for name, spec in PARAMETERS.items()}
-
-
-def test_the_documentation_holds_the_table() -> None:
-    assert markdown_table() in (ROOT / 'docs' / 'ros.md').read_text(encoding='utf-8')
 
 
 @pytest.mark.parametrize('name', PARAMETERS)
@@ -46,8 +40,9 @@ def test_every_default_is_allowed(name: str) -> None:
         ('threads', True, 'must be integer'),
         ('lazy', 'yes', 'must be bool'),
         ('transport', 'pigeon', 'auto, raw, compressed'),
-        ('silence_warning_s', float('nan'), '0.5 to 3600'),
-        ('image_topics', 'image', 'must be string array'),
+        ('stale_after_s', float('nan'), '0.1 to 3600'),
+        ('publish', 'sometimes', 'every_frame, on_change'),
+        ('cameras', 'image', 'must be string array'),
     ],
 )
 def test_a_value_outside_the_table_is_refused_with_what_is_allowed(
@@ -58,22 +53,32 @@ def test_a_value_outside_the_table_is_refused_with_what_is_allowed(
 
 
 @pytest.mark.parametrize(
-    ('topics', 'names', 'says'),
+    ('entries', 'says'),
     [
-        ([], [''], '0 topics'),
-        (['image'] * 9, [''], '9 topics'),
-        (['a b'], [''], 'not a topic name'),
-        (['image', 'image'], ['a', 'b'], 'occurs twice'),
-        (['a', 'b'], ['same', 'same'], 'occurs twice'),
-        (['a', 'b'], ['one'], '1 names for 2'),
-        (['a'], ['front camera'], 'part of a topic name'),
+        ([], '0 entries'),
+        (['image'] * 9, '9 entries'),
+        (['a b'], 'not a topic name'),
+        (['image', 'image'], 'occurs twice'),
+        (['a=image', 'b=image'], 'topic image occurs twice'),
+        (['same=a', 'same=b'], 'name same occurs twice'),
+        (['front camera=a'], 'part of a topic'),
+        (['=a'], 'part of a topic'),
+        (['debug=a'], 'of the node itself'),
+        (['a=/x@'], 'not a frame_id'),
+        (['a=/x@two words'], 'not a frame_id'),
     ],
 )
-def test_cameras_that_do_not_go_together_are_refused(
-    topics: list[str], names: list[str], says: str
-) -> None:
+def test_cameras_that_do_not_go_together_are_refused(entries: list[str], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
-        cameras({'image_topics': topics, 'camera_names': names})
+        read_cameras(entries)
+
+
+def test_a_camera_has_a_name_a_topic_and_perhaps_a_frame() -> None:
+    found = read_cameras(['/front/image_raw', 'rear=/b/image_raw@rear_optical', ''])
+    assert found == {
+        'front': Camera('front', '/front/image_raw'),
+        'rear': Camera('rear', '/b/image_raw', 'rear_optical'),
+    }
 
 
 @pytest.mark.parametrize(
@@ -84,6 +89,7 @@ def test_cameras_that_do_not_go_together_are_refused(
         (['image'], ['camera']),
         (['/front/image_raw', '/rear/image_raw'], ['front', 'rear']),
         (['/a/left/image', '/b/left/image'], ['camera_0', 'camera_1']),
+        (['/debug/image'], ['camera_0']),
     ],
 )
 def test_cameras_are_named_after_their_topics(topics: list[str], names: list[str]) -> None:

@@ -64,3 +64,13 @@ def test_closing_wakes_the_taker_and_refuses_new_items() -> None:
 def test_an_unknown_camera_is_an_error() -> None:
     with pytest.raises(KeyError):
         Mailbox[int](['front']).put('rear', 1)
+
+
+def test_a_nudge_wakes_the_one_who_takes_without_an_item() -> None:
+    mailbox: Mailbox[int] = Mailbox(['front'])
+    mailbox.nudge()
+    assert mailbox.take() == []
+    mailbox.put('front', 1)
+    assert mailbox.depth == 1
+    assert [parcel.item for parcel in mailbox.take()] == [1]
+    assert mailbox.depth == 0

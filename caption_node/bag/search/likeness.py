@@ -10,10 +10,13 @@ Paper: Charikar 2002, Similarity estimation techniques from rounding algorithms,
 doi:10.1145/509907.509965
 """
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+from caption_node.description import SceneDescription
 
 SIGNATURE_BITS = 128
 SIGNATURE_WORDS = SIGNATURE_BITS // 64
@@ -31,6 +34,16 @@ def signatures(embeddings: NDArray[np.float32], centre: NDArray[np.float32]) -> 
     sides = (embeddings - centre) @ _planes(embeddings.shape[1])  # (N, D) @ (D, 128) -> (N, 128)
     packed = np.packbits(sides > 0, axis=1, bitorder='little')
     return np.ascontiguousarray(packed).view('<u8')
+
+
+def embeddings(said: Sequence[SceneDescription]) -> NDArray[np.float32]:
+    """Return (N, D); rows without an embedding are zeros."""
+    width = next((len(d.embedding) for d in said if d.embedding is not None), 1)
+    vectors = np.zeros((len(said), width), dtype=np.float32)
+    for i, d in enumerate(said):
+        if d.embedding is not None:
+            vectors[i] = d.embedding
+    return vectors
 
 
 def differing_bits(stored: NDArray[np.uint64], wanted: NDArray[np.uint64]) -> NDArray[np.uint8]:

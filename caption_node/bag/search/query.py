@@ -27,9 +27,8 @@ from caption_node.description import STATUSES, ModelInfo, SceneDescription
 from caption_node.errors import BagError
 
 _NEAREST_ROWS = 2000
-_WORD_SAYS = 1.0
-_FIELD_SAYS = 0.75
-_BOTH_SAY = 1.25
+# What it is worth that a row says something: not at all, in words, in its fields, in both.
+_SAYS = np.array([0.0, 1.0, 0.75, 1.25], dtype=np.float32)
 _ABSTAINED = 0.6
 _OUT_OF_QUESTION = 255
 
@@ -159,23 +158,20 @@ class Searcher:
         mask = self._live_rows()
         if query.where:
             mask = mask & read_filter(query.where)(self)
-        scores = np.ones(len(mask), dtype=np.float32)
         ideas = read_ideas(query.text)
-        if ideas:
-            mask, scores = self._match(ideas, mask, notes)
-        elif query.text.strip():
+        if query.text.strip() and not ideas:
             notes.append(f'{query.text!r} holds no word that can be looked for')
             mask = np.zeros_like(mask)
+        places, scores = self._match(ideas, mask, notes)
         similarity: dict[int, float] = {}
         if query.like is not None:
+            matching = places
+            mask = np.zeros_like(mask)
+            mask[places] = True
             places, similarity = self._resemble(query, mask, notes)
+            share = scores[np.searchsorted(matching, places)]
             alike = np.array([similarity[p] for p in places.tolist()], dtype=np.float32)
-            scores = alike * (
-                0.5 + 0.5 * scores[places] / max(float(scores[places].max(initial=0)), 1e-6)
-            )
-        else:
-            places = np.flatnonzero(mask)
-            scores = scores[places]
+            scores = np.maximum(alike, 0.01) * (1 + share / max(float(share.max(initial=0)), 1e-6))
         runs, total = moments.merge(
             places,
             scores,
@@ -190,54 +186,48 @@ class Searcher:
 
     def _match(
         self, ideas: list[Idea], mask: Mask, notes: list[str]
-    ) -> tuple[Mask, NDArray[np.float32]]:
-        """Return the rows that say everything, or as much as any does, with their scores."""
-        scores = np.zeros(len(mask), dtype=np.float32)
-        said = np.zeros(len(mask), dtype=np.uint8)
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the rows that say everything, or as much as any does, and their scores."""
         wanted = [i for i in ideas if not i.is_excluded]
         for idea in ideas:
             if idea.is_excluded:
-                mask = mask & (self._strength(idea) == 0)
-        for idea in wanted:
-            strength = self._strength(idea)
-            says = strength > 0
-            rows = int(np.count_nonzero(says))
-            if rows:
-                said += says
-                scores += strength * np.float32(np.log1p(len(mask) / rows))
+                mask = mask & (self._ways_said(idea) == 0)
+        codes = [self._ways_said(idea) for idea in wanted]
+        said = np.zeros(len(mask), dtype=np.uint8)
+        for code in codes:
+            said += code != 0
         most = int(said[mask].max(initial=0)) if wanted else 0
         if most < len(wanted):
             if most == 0:
-                return np.zeros_like(mask), scores
+                return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
             notes.append(
                 f'no frame says all of {", ".join(repr(i.name) for i in wanted)}; '
                 f'these say {most} of {len(wanted)}'
             )
-        if not wanted:
+        places = np.flatnonzero(mask & (said >= most))
+        scores = np.zeros(len(places), dtype=np.float32)
+        for code in codes:
+            rarity = np.log1p(len(mask) / max(int(np.count_nonzero(code)), 1))
+            scores += (_SAYS * np.float32(rarity))[code[places]]
+        if not codes:
             scores += 1
-        status = self.column('status')
-        scores[status == STATUSES.index('abstain')] *= _ABSTAINED
-        return mask & (said >= most), scores
+        scores[self.column('status')[places] == STATUSES.index('abstain')] *= _ABSTAINED
+        return places, scores
 
-    def _strength(self, idea: Idea) -> NDArray[np.float32]:
-        """Return how clearly every row says it: in words, in fields, in both, or not at all."""
-        in_words = np.zeros(len(self.column('stream')), dtype=bool)
+    def _ways_said(self, idea: Idea) -> NDArray[np.uint8]:
+        """Return how every row says it: 0 not at all, 1 in words, 2 in its fields, 3 in both."""
+        in_words = np.zeros(len(self.column('stream')), dtype=np.uint8)
         for way in idea.ways:
-            if len(way) == 1:
-                in_words[self._places_of(way[0])] = True
-            elif way:
-                places = self._places_of(way[0])
-                for stem in way[1:]:
-                    places = np.intersect1d(places, self._places_of(stem), assume_unique=True)
-                in_words[places] = True
+            places = self._places_of(way[0])
+            for stem in way[1:]:
+                places = np.intersect1d(places, self._places_of(stem), assume_unique=True)
+            in_words[places] = 1
         if not idea.fields:
-            return in_words * np.float32(_WORD_SAYS)
-        in_fields = np.zeros_like(in_words)
+            return in_words
+        in_fields = np.zeros(len(in_words), dtype=bool)
         for text in idea.fields:
             in_fields |= read_filter(text)(self)
-        table = np.array([0, _WORD_SAYS, _FIELD_SAYS, _BOTH_SAY], dtype=np.float32)
-        both = in_words.view(np.uint8) + 2 * in_fields.view(np.uint8)
-        return np.asarray(table[both])
+        return in_words | (in_fields.view(np.uint8) << 1)
 
     def _places_of(self, stem: str) -> NDArray[np.int64]:
         if stem not in self._words:

@@ -17,6 +17,7 @@ STOP_WORDS = frozenset(
     a about an and are as at be but by can do does for from has have here in into is it its of on
     or our over s see seen that the their them there they this through to us was we were where
     which while with within me show find any some frame frames scene scenes moment moments
+    road street
     """.split()  # noqa: SIM905
 )
 
@@ -161,7 +162,10 @@ def _phrases() -> dict[tuple[str, ...], tuple[tuple[tuple[str, ...], ...], tuple
         phrases = [tuple(_stem(w) for w in p.split()) for p in said.split(',')]
         meaning = {tuple(s for s, w in zip(p, q.split(), strict=True) if w not in STOP_WORDS)
                    for p, q in zip(phrases, said.split(','), strict=True)}  # fmt: skip
-        entry = (tuple(sorted(meaning)), tuple(f.strip() for f in filters.split(';') if f.strip()))
+        entry = (
+            tuple(sorted(way for way in meaning if way)),
+            tuple(f.strip() for f in filters.split(';') if f.strip()),
+        )
         for phrase in phrases:
             table.setdefault(phrase, entry)
     return table

@@ -3,56 +3,103 @@
 """
 Text decoder: a small pre-norm transformer (arXiv 1706.03762) with its greedy loop unrolled.
 
+One word costs few and small operators, since at batch 1 their number is what takes time: attention
+and token-wise layer run side by side from one projection (PaLM, arXiv 2204.02311), and one softmax
+spans the scene memory and the words so far, the memory being a prefix of keys and values.
+
 Grounding is part of the graph: words of a group (people, cyclists, signals, weather) are shut out
 where the picture gives no evidence for them, so the sentence cannot name what nothing else shows.
 """
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from caption_node.training.model.scene import CrossAttention, FeedForward, SceneConfig
+from caption_node.training.model.scene import SceneConfig
 from caption_node.vocabulary import BOS, EOS, PAD, UNK
 
-_SHUT = -1e4
+SHUT = -1e4
+KeysValues = tuple[Tensor, Tensor]
 
 
 class DecoderLayer(nn.Module):
-    """Self-attention over the words so far, cross-attention to the scene, token-wise layer."""
+    """Attention over scene and words beside a token-wise layer, from one projection."""
 
     def __init__(self, config: SceneConfig) -> None:
         super().__init__()
-        self.norm_1 = nn.LayerNorm(config.width)
-        self.words = CrossAttention(config.width, config.heads)
-        self.norm_2 = nn.LayerNorm(config.width)
-        self.scene = CrossAttention(config.width, config.heads)
-        self.norm_3 = nn.LayerNorm(config.width)
-        self.feed_forward = FeedForward(config.width, config.feed_forward, config.dropout)
+        self.width, self.heads, self.hidden = config.width, config.heads, config.feed_forward
+        self.norm = nn.LayerNorm(config.width)
+        self.project = nn.Linear(config.width, 3 * config.width + config.feed_forward)
+        self.scene = nn.Linear(config.width, 2 * config.width)
+        self.out = nn.Linear(config.width + config.feed_forward, config.width)
         self.dropout = nn.Dropout(config.dropout)
+        with torch.no_grad():  # the scale of the scores lives in the weights of the queries
+            self.project.weight[: config.width] *= (config.width // config.heads) ** -0.5
+
+    def scene_keys_values(self, memory: Tensor) -> KeysValues:
+        """Project the memory (B, M, D) to keys and values (B, heads, M, D / heads)."""
+        m = int(memory.shape[1])
+        # One transpose for both: heads of the keys first, then heads of the values.
+        both = self.scene(memory).reshape(-1, m, 2 * self.heads, self.width // self.heads)
+        keys, values = both.transpose(1, 2).split(self.heads, 1)
+        return keys, values
 
     def forward(
-        self,
-        x: Tensor,
-        past: tuple[Tensor, Tensor] | None,
-        scene: tuple[Tensor, Tensor],
-        causal: Tensor | None,
-        scene_bias: Tensor,
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        self, x: Tensor, scene: KeysValues, bias: Tensor, past: KeysValues | None = None
+    ) -> tuple[Tensor, KeysValues]:
         """
-        Decode N words at once (training) or one (the unrolled loop).
+        Read N words at once, as in training, for several sentences about each scene.
 
-        :param x: (B, N, D).
-        :param past: Keys and values of earlier words, (B, heads, t, D / heads) each.
-        :param scene: Keys and values of the memory.
-        :param causal: (N, N) bias in training, None in the loop.
-        :returns: (B, N, D) and the words' keys and values so far.
+        :param x: (B * S, N, D): S sentences in a row for each of B scenes.
+        :param scene: Keys and values of the memory, (B, heads, M, D / heads) each.
+        :param bias: (B, 1, N, M + P): hides absent tokens and later words; P words with the past.
+        :param past: Keys and values of the words before, (B * S, heads, P - N, D / heads) each.
+        :returns: (B * S, N, D), and keys and values of all words.
         """
-        y = self.norm_1(x)
-        keys, values = self.words.keys_values(y)
+        words, hidden = self.project(self.norm(x)).split([3 * self.width, self.hidden], 2)
+        head = self.width // self.heads
+        words = words.reshape(-1, int(x.shape[1]), 3 * self.heads, head).transpose(1, 2)
+        q, k, v = words.split(self.heads, 1)
         if past is not None:
-            keys, values = torch.cat([past[0], keys], 2), torch.cat([past[1], values], 2)
-        x = x + self.dropout(self.words(y, keys, values, causal))
-        x = x + self.dropout(self.scene(self.norm_2(x), *scene, scene_bias))
-        return x + self.dropout(self.feed_forward(self.norm_3(x))), (keys, values)
+            k, v = torch.cat([past[0], k], 2), torch.cat([past[1], v], 2)
+        y = self._attend(q, (k, v), scene, bias).transpose(1, 2).reshape(x.shape)
+        y = torch.cat([y, self.dropout(F.relu(hidden))], 2)
+        return x + self.dropout(self.out(y)), (k, v)
+
+    def _attend(self, q: Tensor, words: KeysValues, scene: KeysValues, bias: Tensor) -> Tensor:
+        """Attend to scene and words under one softmax; (B * S, heads, N, D / heads)."""
+        scenes, heads, m, head = scene[0].shape
+        n = q.shape[2]
+        # The sentences about one scene ask it side by side, so that its keys need no copies.
+        asked = q.reshape(scenes, -1, heads, n, head).transpose(1, 2)  # (B, heads, S, N, d)
+        of_scene = asked.reshape(scenes, heads, -1, head) @ scene[0].transpose(2, 3)
+        of_scene = of_scene.reshape(scenes, heads, -1, n, m) + bias[:, :, None, :, :m]
+        of_scene = of_scene.transpose(1, 2).reshape(-1, heads, n, m)
+        of_words = q @ words[0].transpose(2, 3) + bias[:1, :, :, m:]
+        share = torch.cat([of_scene, of_words], 3).softmax(3)
+        seen = share[..., :m].reshape(scenes, -1, heads, n, m).transpose(1, 2)
+        seen = seen.reshape(scenes, heads, -1, m) @ scene[1]
+        seen = seen.reshape(scenes, heads, -1, n, head).transpose(1, 2)
+        return seen.reshape(-1, heads, n, head) + share[..., m:] @ words[1]
+
+    def step(self, x: Tensor, past: KeysValues, bias: Tensor) -> tuple[Tensor, KeysValues]:
+        """
+        Read one word more.
+
+        :param x: (B, D).
+        :param past: Keys and values of the memory and of the words so far, (B, heads, P, ...).
+        :param bias: (B, 1, 1, P + 1).
+        :returns: (B, D), and ``past`` with this word.
+        """
+        words, hidden = self.project(self.norm(x)).split([3 * self.width, self.hidden], 1)
+        # One word needs no transpose: (B, 3 D) lies in memory as (B, 3 heads, 1, D / heads).
+        q, k, v = words.reshape(-1, 3 * self.heads, 1, self.width // self.heads).split(
+            self.heads, 1
+        )
+        keys, values = torch.cat([past[0], k], 2), torch.cat([past[1], v], 2)
+        share = (q @ keys.transpose(2, 3) + bias).softmax(3)
+        y = (share @ values).reshape(-1, self.width)
+        return x + self.out(torch.cat([y, F.relu(hidden)], 1)), (keys, values)
 
 
 class TextDecoder(nn.Module):
@@ -69,6 +116,7 @@ class TextDecoder(nn.Module):
     special: Tensor
     ids: Tensor
     causal: Tensor
+    until: Tensor
 
     def __init__(self, config: SceneConfig, words: int, groups: Tensor, triggers: Tensor) -> None:
         super().__init__()
@@ -76,6 +124,7 @@ class TextDecoder(nn.Module):
         self.embedding = nn.Embedding(words, config.width)
         nn.init.normal_(self.embedding.weight, std=0.05)
         self.place = nn.Parameter(torch.randn(1, config.tokens, config.width) * 0.02)
+        self.tone = nn.Parameter(torch.zeros(config.width))
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
         self.norm = nn.LayerNorm(config.width)
         self.bias = nn.Parameter(torch.zeros(words))
@@ -83,29 +132,80 @@ class TextDecoder(nn.Module):
         self.register_buffer('groups', groups.float(), persistent=False)
         self.register_buffer('triggers', triggers.float(), persistent=False)
         special = torch.zeros(words)
-        special[[PAD, BOS, UNK]] = _SHUT
+        special[[PAD, BOS, UNK]] = SHUT
         self.register_buffer('special', special, persistent=False)
         self.register_buffer('ids', torch.arange(words), persistent=False)
-        causal = torch.full((config.tokens, config.tokens), _SHUT).triu(1)
-        self.register_buffer('causal', causal, persistent=False)
+        later = torch.full((config.tokens, config.tokens), SHUT).triu(1)
+        self.register_buffer('causal', later, persistent=False)
+        until = torch.ones(config.tokens, config.tokens).triu(1)
+        self.register_buffer('until', until, persistent=False)
 
     def _layers(self) -> list[DecoderLayer]:
         return [layer for layer in self.layers if isinstance(layer, DecoderLayer)]
 
-    def forward(self, tokens: Tensor, memory: Tensor, scene_bias: Tensor) -> Tensor:
+    def forward(
+        self, tokens: Tensor, memory: Tensor, scene_bias: Tensor, ours: Tensor | None = None
+    ) -> Tensor:
         """
         Teacher forcing: logits of every next word.
 
-        :param tokens: (B, N) int64, beginning with BOS.
-        :returns: (B, N, V).
+        :param tokens: (B * S, N) int64, beginning with BOS; S sentences in a row for each scene.
+        :param memory: (B, M, D).
+        :param scene_bias: (B, 1, 1, M), hides absent tokens.
+        :param ours: (B * S) of 0 and 1: sentences of our grammar, whose tone is kept apart.
+        :returns: (B * S, N, V).
         """
-        n = int(tokens.shape[1])
-        x = self.dropout(self.embedding(tokens) + self.place[:, :n])
-        causal = self.causal[:n, :n]
+        n, m = int(tokens.shape[1]), int(memory.shape[1])
+        x = self.embedding(tokens) + self.place[:, :n]
+        if ours is not None:
+            x = x + ours[:, None, None] * self.tone
+        x = self.dropout(x)
+        later = self.causal[:n, :n].expand(memory.shape[0], 1, n, n)
+        bias = torch.cat([scene_bias.expand(-1, 1, n, m), later], 3)
         for layer in self._layers():
-            scene = layer.scene.keys_values(memory)
-            x, _ = layer(x, None, scene, causal, scene_bias)
+            x, _ = layer(x, layer.scene_keys_values(memory), bias)
         return self.norm(x) @ self.embedding.weight.T + self.bias
+
+    @torch.no_grad()
+    def sample(
+        self, memory: Tensor, scene_bias: Tensor, evidence: Tensor, sentences: int
+    ) -> Tensor:
+        """
+        Draw sentences at random, by the rules of the greedy loop.
+
+        :param sentences: S, how many for each scene.
+        :returns: (B * S, T + 1) int64 from BOS on, PAD behind the end.
+        """
+        layers = self._layers()
+        scenes = [layer.scene_keys_values(memory) for layer in layers]
+        evidence = evidence.repeat_interleave(sentences, 0)
+        past: list[KeysValues | None] = [None] * len(layers)
+        token = torch.full_like(evidence[:, :1], BOS, dtype=torch.int64)
+        tokens = [token]
+        alive = torch.ones_like(token)
+        for t in range(self.length):
+            x = self.embedding(token) + self.place[:, t : t + 1]
+            bias = F.pad(scene_bias, (0, t + 1))
+            for i, layer in enumerate(layers):
+                x, past[i] = layer(x, scenes[i], bias, past[i])
+            logits = self.norm(x) @ self.embedding.weight.T + self.bias
+            logits = (logits + self.shut(token, evidence))[:, 0]
+            token = torch.multinomial(logits.softmax(1), 1)
+            tokens.append(token * alive)
+            alive = alive * (token != EOS).to(torch.int64)
+        return torch.cat(tokens, 1)
+
+    def shut(self, tokens: Tensor, evidence: Tensor) -> Tensor:
+        """
+        Return what the rules add to the logits of the words that follow.
+
+        :param tokens: (B, N) int64, the words before.
+        :param evidence: (B, G) of 0 and 1: whether each group's words may be said.
+        :returns: (B, N, V) of 0 and large negative numbers.
+        """
+        missing = (1 - evidence)[:, None] * SHUT
+        again = (tokens[:, :, None] == self.ids) * SHUT
+        return (self.triggers[tokens] * missing) @ self.groups + again + self.special
 
     def greedy(
         self, memory: Tensor, scene_bias: Tensor, evidence: Tensor
@@ -117,25 +217,36 @@ class TextDecoder(nn.Module):
         :returns: tokens (B, T) int64, PAD behind the end; their log-probabilities (B, T), 0 there.
         """
         layers = self._layers()
-        scenes = [layer.scene.keys_values(memory) for layer in layers]
-        missing = (1 - evidence) * _SHUT  # (B, G)
-        common = self.special + self.bias  # (V)
-        past: list[tuple[Tensor, Tensor] | None] = [None] * len(layers)
+        past = [layer.scene_keys_values(memory) for layer in layers]
+        bias = F.pad(scene_bias, (0, self.length))  # words are never hidden
+        m = int(memory.shape[1])
+        missing = (1 - evidence) * SHUT  # (B, G)
+        # What needs evidence behind any word is the same at every step; the rest goes with the
+        # word before: its row holds its embedding and, for each such group, whether it triggers.
+        always = (self.triggers.min(0).values > 0).tolist()
+        fixed = [g for g, a in enumerate(always) if a]
+        behind = [g for g, a in enumerate(always) if not a]
+        common = missing[:, fixed] @ self.groups[fixed] + (self.special + self.bias)  # (B, V)
+        missing = missing[:, behind]
+        table = torch.cat([self.embedding.weight, self.triggers[:, behind]], 1)
+        output = torch.cat([self.embedding.weight.T, self.groups[behind]], 0)
+        width = int(self.embedding.weight.shape[1])
         token = torch.full_like(evidence[:, 0], BOS, dtype=torch.int64)
-        alive = torch.ones_like(token)
-        tokens, scores = [], []
+        tokens, logits = [], []
         for t in range(self.length):
-            x = self.embedding(token)[:, None] + self.place[:, t : t + 1]
+            x, triggered = table[token].split([width, len(behind)], 1)
+            x = x + self.place[:, t]
             for i, layer in enumerate(layers):
-                x, past[i] = layer(x, past[i], scenes[i], None, scene_bias)
-            shut = (self.triggers[token] * missing) @ self.groups + common  # (B, V)
+                x, past[i] = layer.step(x, past[i], bias[..., : m + t + 1])
+            x = torch.cat([self.norm(x), triggered * missing], 1)
+            score = torch.addmm(common, x, output)
             # No word twice running: small models stutter.
-            shut = shut + (self.ids == token[:, None]) * _SHUT
-            logits = self.norm(x)[:, 0] @ self.embedding.weight.T + shut
-            best, token = logits.max(1)
-            score = best - logits.logsumexp(1)
-            token = token * alive  # PAD is 0
+            score = torch.where(token[:, None] == self.ids, SHUT, score)
+            token = score.argmax(1)
             tokens.append(token)
-            scores.append(score * alive)
-            alive = alive * (token != EOS).to(torch.int64)
-        return torch.stack(tokens, 1), torch.stack(scores, 1)
+            logits.append(score)
+        said = torch.stack(tokens, 1)  # (B, T)
+        likelihood = torch.stack(logits, 1).log_softmax(2).max(2).values
+        # Alive until the first end mark; counting by a matrix keeps to operators known everywhere.
+        alive = ((said == EOS).float() @ self.until < 0.5).to(torch.float32)
+        return said * alive.to(torch.int64), likelihood * alive

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from caption_node.bag.captioning import Thinning, describe_bag, write_descriptions
+from caption_node.bag.captioning import Thinning, describe_bag
+from caption_node.bag.journal import Job, Journal, assemble
 from caption_node.bag.reader import BagReader
+from caption_node.bag.workers import DescribedImage
 from caption_node.bag.writer import DESCRIPTION_TOPIC, BagWriter
 from caption_node.description import ModelInfo, SceneDescription
 from caption_node.frame import Frame
@@ -57,13 +59,13 @@ def test_one_topic_and_one_frame_in_a_period(tmp_path: Path) -> None:
 
 def test_merged_output_holds_the_original_in_order(tmp_path: Path) -> None:
     bag = write_rosbag2(tmp_path / 'bag', frames=6)
-    with (
-        BagReader(bag) as reader,
-        BagReader(bag) as original,
-        BagWriter(tmp_path / 'out.mcap') as writer,
-    ):
+    out = tmp_path / 'out.mcap'
+    job = Job('bag', 'echo', (CAMERA,), 0.0, 4)
+    with BagReader(bag) as reader, BagReader(bag) as original, Journal(out, job) as journal:
         described = describe_bag(reader, Echo(), 4, topics=[CAMERA])
-        assert len(list(write_descriptions(described, writer, original))) == 6
+        journal.add([DescribedImage(d.description, d.source.log_time_ns) for d in described])
+        with BagWriter(out) as writer:
+            assemble(journal, writer, original)
     with BagReader(tmp_path / 'out.mcap') as merged, BagReader(bag) as before:
         counts = {t.name: t.count for t in merged.topics}
         assert counts[DESCRIPTION_TOPIC] == 6
