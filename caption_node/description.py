@@ -18,6 +18,9 @@ from caption_node.errors import ConfigError
 MAX_COUNT = 15
 """Counts are capped here: 15 means 15 or more."""
 
+COUNT_BUCKETS = (0, 1, 2, 4, 8)
+"""Where the buckets begin in which counts are judged: none, one, 2-3, 4-7, 8 or more."""
+
 Kind = Literal['categorical', 'boolean', 'count']
 Value = str | bool | int
 

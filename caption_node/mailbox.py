@@ -115,4 +115,8 @@ class Mailbox(Generic[Item]):
             return sum(parcel is not None for parcel in self._slots.values())
 
     def _ready(self) -> bool:
-        return self._closed or self._nudged or any(parcel is not None for parcel in self._slots.values())
+        return (
+            self._closed
+            or self._nudged
+            or any(parcel is not None for parcel in self._slots.values())
+        )

@@ -19,6 +19,7 @@ from caption_node.backends.registry import open_backend
 from caption_node.bundle import Bundle, find_bundle
 from caption_node.closing import Closed
 from caption_node.description import (
+    COUNT_BUCKETS,
     FIELDS,
     MAX_COUNT,
     FieldValue,
@@ -206,8 +207,10 @@ def _read_field(
     if kind == 'categorical':
         best = int(probability.argmax())
         return values[best], float(probability[best])
-    # The median is the count that is off by least; its confidence allows for one more or less.
-    count = int(np.searchsorted(probability.cumsum(), 0.5))
-    count = min(count, MAX_COUNT)
-    low, high = (count, count) if count == 0 else (max(count - 1, 1), count + 1)
-    return count, float(min(1.0, probability[low : high + 1].sum()))
+    # Nobody agrees on whether there are nine or ten: the likeliest bucket, and the likeliest count
+    # in it. The confidence is the bucket's.
+    bounds = [*COUNT_BUCKETS, MAX_COUNT + 1]
+    share = np.add.reduceat(probability, COUNT_BUCKETS)
+    best = int(share.argmax())
+    inside = probability[bounds[best] : bounds[best + 1]]
+    return bounds[best] + int(inside.argmax()), float(min(1.0, share[best]))

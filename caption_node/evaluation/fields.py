@@ -5,15 +5,14 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from caption_node.description import FIELDS, Value
+from caption_node.description import COUNT_BUCKETS, FIELDS, Value
 
-_BUCKET_STARTS = (1, 2, 4, 8)
 BUCKET_NAMES = ('0', '1', '2-3', '4-7', '8+')
 
 
 def bucket(count: int) -> int:
     """Return which of :data:`BUCKET_NAMES` a count falls into."""
-    return sum(count >= start for start in _BUCKET_STARTS)
+    return sum(count >= start for start in COUNT_BUCKETS[1:])
 
 
 def comparable(name: str, value: Value | None) -> Value | None:

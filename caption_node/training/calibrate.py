@@ -7,7 +7,7 @@ Source: On Calibration of Modern Neural Networks, arXiv 1706.04599. Fitted on fr
 nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,37 +17,51 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from caption_node.description import FIELDS
+from caption_node.evaluation.denials import denied_claims
+from caption_node.evaluation.frames import LabelledFrame
 from caption_node.training.data import Batches
+from caption_node.training.field_loss import count_targets
 from caption_node.training.model.captioner import Captioner
-from caption_node.training.objectives.mle import count_targets
-from caption_node.vocabulary import EOS, PAD, UNK
+from caption_node.vocabulary import PAD, Vocabulary
 
 _TEMPERATURES = np.exp(np.linspace(np.log(0.5), np.log(4.0), 43))
 
 
-def calibrate(model: Captioner, batches: Batches, held_out: Sequence[int]) -> dict[str, Any]:
+def calibrate(
+    model: Captioner,
+    vocabulary: Vocabulary,
+    batches: Batches,
+    held_out: Sequence[int],
+    frames: Mapping[str, LabelledFrame],
+) -> dict[str, Any]:
     """
     Fit what turns logits into honest confidences.
 
+    :param held_out: Samples that trained nothing, varied ones too: an unknown camera is at least
+        as unlike the training frames as they are.
+    :param frames: The labelled frames by id; a sentence about one that is not varied is right if
+        its annotator denies none of its claims.
     :returns: ``temperatures`` by field and ``caption_confidence``, for the manifest.
     """
     model.eval()
     device = next(model.scene.parameters()).device
-    logits, targets, means, hits = [], [], [], []
+    logits, targets = [], []
+    means: list[float] = []
+    right: list[float] = []
     with torch.no_grad():
         for start in range(0, len(held_out), 32):
-            batch = batches.take(held_out[start : start + 32], device)
+            chosen = held_out[start : start + 32]
+            batch = batches.take(chosen, device)
             tokens, logp, *_, scene, _ = model.describe(batch.features)
             logits.append(scene.cpu())
             targets.append(batch.targets.cpu())
-            for said, score, wanted in zip(tokens, logp, batch.tokens, strict=True):
-                words = said[said > UNK].tolist()
-                truth = set(wanted[(wanted > UNK) & (wanted != EOS)].tolist())
-                if truth and words:
+            for index, said, score in zip(chosen, tokens, logp, strict=True):
+                frame = frames.get(batches.cache.info[index]['id'])
+                if frame is not None and index < batches.cache.first_shard:
+                    caption = vocabulary.decode(said.tolist())
                     means.append(float(score[said != PAD].mean()))
-                    # How much of the sentence the annotator's sentence bears out, word for word.
-                    hits.append(sum(w in truth for w in words) / len(words))
-    weight, bias = fit_logistic(np.array(means), np.array(hits))
+                    right.append(float(not denied_claims(caption, frame, frame.annotations[0])))
+    weight, bias = fit_logistic(np.array(means), np.array(right))
     return {
         'temperatures': fit_temperatures(torch.cat(logits), torch.cat(targets)),
         'caption_confidence': {'weight': round(weight, 4), 'bias': round(bias, 4)},
