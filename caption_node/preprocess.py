@@ -72,20 +72,36 @@ def letterbox(
     :param out: Where to write, (height, width, 3); a new array if None.
     :returns: the (height, width, 3) image and how it was fitted.
     """
-    import cv2
-
     fit = Letterbox.fit(pixels_rgb.shape[0], pixels_rgb.shape[1], height, width)
     if out is None:
         out = np.empty((height, width, 3), dtype=np.uint8)
     inner = fit.inner(out)
     if inner.shape != out.shape:
         out[:] = BORDER
-    if fit.scale == 1.0:
-        inner[:] = pixels_rgb
-    else:
-        # Area averaging keeps small lamps visible when an image shrinks; linear when it grows.
-        how = cv2.INTER_AREA if fit.scale < 1 else cv2.INTER_LINEAR
-        # OpenCV cannot read a view with turned-round channels; the copy is of what is needed only.
-        source = np.ascontiguousarray(pixels_rgb)
-        inner[:] = cv2.resize(source, inner.shape[1::-1], interpolation=how)
+    inner[:] = rescale(pixels_rgb, inner.shape[1], inner.shape[0])
     return out, fit
+
+
+def rescale(pixels_rgb: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """
+    Scale an image.
+
+    :param pixels_rgb: (H, W, 3); BGR pixels seen through turned-round channels cost no more than
+        RGB ones: they are turned after scaling, when they are few.
+    :returns: (height, width, 3).
+    """
+    import cv2
+
+    size = (width, height)
+    same = size == pixels_rgb.shape[1::-1]
+    # Area averaging keeps small lamps visible when an image shrinks; linear when it grows.
+    shrinks = width * height < pixels_rgb.shape[0] * pixels_rgb.shape[1]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    turned = pixels_rgb[:, :, ::-1]
+    if turned.flags.c_contiguous and not pixels_rgb.flags.c_contiguous:
+        small = turned if same else cv2.resize(turned, size, interpolation=how)
+        return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    if same:
+        return pixels_rgb
+    source = np.ascontiguousarray(pixels_rgb)
+    return np.asarray(cv2.resize(source, size, interpolation=how), dtype=np.uint8)

@@ -18,6 +18,7 @@ usage: scripts/setup.sh [--with-dev] [--with-training] [--with-tensorrt] [--venv
 
   --with-dev       also what tests and checks need
   --with-training  also PyTorch and ONNX, to train and export models
+  --with-fleet     also Ray, to describe many recordings on a cluster
   --with-tensorrt  also TensorRT for RTX and CUDA's Python modules, to build engines
   --venv DIR       where the environment goes (default: .venv in the repository)
 
@@ -38,6 +39,7 @@ parse_arguments() {
     case "$1" in
       --with-dev) GROUPS_WANTED+=(dev) ;;
       --with-training) GROUPS_WANTED+=(training) ;;
+      --with-fleet) GROUPS_WANTED+=(fleet) ;;
       --with-tensorrt) GROUPS_WANTED+=(tensorrt) ;;
       --venv)
         [[ $# -ge 2 ]] || { usage >&2; exit 2; }
@@ -184,7 +186,7 @@ install_package() {
   ln -sfn "$ROOT/package.xml" "$share/package.xml"
   # File by file: `ros2 launch` does not look into a linked folder.
   rm -rf "$share/launch"
-  (cd "$ROOT" && find launch -type f \( -name '*_launch.py' -o -name '*.yaml' \)) | while read -r file; do
+  (cd "$ROOT" && find launch -type f -not -name '*.pyc') | while read -r file; do
     mkdir -p "$share/$(dirname "$file")"
     ln -s "$ROOT/$file" "$share/$file"
   done

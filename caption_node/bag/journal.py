@@ -140,7 +140,8 @@ class Journal(Closed):
         database = self._connect()
         try:
             row = database.execute('SELECT key FROM job').fetchone()
-            if row is not None and row[0] == job.key and not anew:
+            is_whole = database.execute('PRAGMA quick_check(1)').fetchone() == ('ok',)
+            if row is not None and row[0] == job.key and is_whole and not anew:
                 return database
             self.is_of_other_job = row is not None and row[0] != job.key
         except sqlite3.OperationalError as err:
@@ -165,10 +166,11 @@ class Journal(Closed):
             database.execute('PRAGMA locking_mode = EXCLUSIVE')
             database.execute('BEGIN EXCLUSIVE')
             database.execute('COMMIT')
-        except sqlite3.DatabaseError as err:
-            if 'not a database' not in str(err):
-                database.close()
-                raise
+        except sqlite3.OperationalError:
+            database.close()
+            raise
+        except sqlite3.DatabaseError:
+            pass  # damaged: the caller begins anew
         return database
 
     @contextmanager

@@ -193,10 +193,10 @@ class BagReader(Closed):
             before = merged.get(topic.name)
             count = topic.count + (before.count if before else 0)
             # Where one name stands for two types, images are what is looked for.
-            is_better = before is None or (
-                topic.type in IMAGE_TYPES and before.type not in IMAGE_TYPES
-            )
-            merged[topic.name] = replace(topic if is_better else before, count=count)
+            chosen = topic
+            if before and (topic.type not in IMAGE_TYPES or before.type in IMAGE_TYPES):
+                chosen = before
+            merged[topic.name] = replace(chosen, count=count)
         return sorted(merged.values(), key=lambda t: t.name)
 
     def _decompress(self, message: Message) -> Message | None:

@@ -68,7 +68,7 @@ def _add_search(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]')
         'search',
         help='find moments in indexed recordings',
         description='Find moments by words, by fields and by likeness; all that is given must '
-        'hold. A minus before a word excludes it.',
+        'hold. "not", "without" or, in quotes, a minus before a word exclude it.',
     )
     parser.add_argument('text', nargs='*', metavar='WORDS', help='for instance person crossing')
     _add_place(parser)

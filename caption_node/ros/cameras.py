@@ -9,6 +9,7 @@ import re
 from caption_node.errors import ConfigError
 
 MAX_CAMERAS = 8
+DEFAULT_CAMERAS = ('image',)
 FORM = 'write NAME=TOPIC@FRAME_ID, where NAME= and @FRAME_ID may be left out'
 _NAME = re.compile(r'[A-Za-z][A-Za-z0-9_]*\Z')
 _TOPIC = re.compile(r'[~/]?[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*\Z|~/.+\Z')

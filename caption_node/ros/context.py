@@ -20,7 +20,7 @@ MAX_DOMAIN_ID = 232
 """Above it the UDP ports of DDS would be over 65535, and Fast DDS ends the process."""
 
 
-LEAVE_LIMIT_S = 1.5
+LEAVE_LIMIT_S = 1.2
 """Nodes have to leave within 2 s of a signal."""
 
 

@@ -36,6 +36,7 @@ from caption_node.stream import Moment, StreamSettings
 
 IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 _FOLLOW_PERIOD_S = 0.5
+_LONGEST_TICK_S = 0.25
 
 
 class Describing:
@@ -123,7 +124,8 @@ class Describing:
     def tick(self) -> None:
         """Watch the cameras: who has stopped, and who offers what; call it ten times a second."""
         now_s = perf_counter()
-        elapsed_s, self._ticked_s = now_s - self._ticked_s, now_s
+        # While the executor was held up itself, no camera was silent: its images lie waiting.
+        elapsed_s, self._ticked_s = min(now_s - self._ticked_s, _LONGEST_TICK_S), now_s
         clock_ns, self._clock_ns = self._clock_ns, self.now_ns()
         if self._is_simulated() and clock_ns == self._clock_ns:
             # Simulated time stands still, and so do the cameras in it.
@@ -284,7 +286,9 @@ class Describing:
             others = sorted(
                 name
                 for name, types in self._node.get_topic_names_and_types()
-                if set(types) & set(IMAGE_TYPES) and self._node.count_publishers(name)
+                if set(types) & set(IMAGE_TYPES)
+                and self._node.count_publishers(name)
+                and not name.startswith(f'{self._node.get_fully_qualified_name()}/')
             )
             seen = (
                 f'images are published on {", ".join(others)}'

@@ -19,6 +19,7 @@ from caption_node.description import SceneDescription
 from caption_node.frame import Frame
 from caption_node.mailbox import Mailbox
 from caption_node.overlay import draw_overlay
+from caption_node.preprocess import rescale
 
 _JPEG_QUALITY = 85
 
@@ -108,17 +109,11 @@ def paint(
     :param width: Width of the result, pixels.
     :returns: (H, width, 3) uint8 RGB.
     """
-    import cv2
-
     height_px, width_px = pixels_rgb.shape[:2]
     scale = width / width_px
-    size = (width, max(1, round(height_px * scale)))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    small = cv2.resize(np.ascontiguousarray(pixels_rgb), size, interpolation=how)
+    small = rescale(pixels_rgb, width, max(1, round(height_px * scale)))
     objects = tuple(
         replace(item, box=tuple(float(side) * scale for side in item.box))
         for item in description.objects
     )
-    return draw_overlay(
-        np.asarray(small, dtype=np.uint8), replace(description, objects=objects), age_ms
-    )
+    return draw_overlay(small, replace(description, objects=objects), age_ms)

@@ -1,11 +1,12 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
 """
-What is written from the table of parameters: the documentation's table and the file of defaults.
+What is written from the table of parameters: the documentation's table, the file of defaults,
+and the security policy.
 
     python -m caption_node.ros.parameter_files [--write]
 
-Without ``--write`` it only says whether both are up to date.
+Without ``--write`` it only says whether they are up to date.
 """
 
 import argparse
@@ -14,10 +15,13 @@ from pathlib import Path
 import re
 import sys
 
+from caption_node.ros.cameras import DEFAULT_CAMERAS, read_cameras
 from caption_node.ros.parameters import PARAMETERS, span, type_name
+from caption_node.ros.security_policy import policy_xml
 
 ROOT = Path(__file__).resolve().parents[2]
 YAML_PATH = ROOT / 'launch' / 'config' / 'caption_node.params.yaml'
+POLICY_PATH = ROOT / 'launch' / 'config' / 'caption_node.policy.xml'
 DOCUMENT_PATH = ROOT / 'docs' / 'ros.md'
 _TABLE = re.compile(r'\| parameter \| type \|.*?\n(?=\n)', re.DOTALL)
 
@@ -66,6 +70,10 @@ def stale_files() -> dict[Path, str]:
     """Return what the generated files should hold, for those that hold something else."""
     files = {
         YAML_PATH: (YAML_PATH.read_text(encoding='utf-8'), yaml_file()),
+        POLICY_PATH: (
+            POLICY_PATH.read_text(encoding='utf-8'),
+            policy_xml(read_cameras(DEFAULT_CAMERAS)),
+        ),
         DOCUMENT_PATH: (
             DOCUMENT_PATH.read_text(encoding='utf-8'),
             document(DOCUMENT_PATH.read_text(encoding='utf-8')),

@@ -14,7 +14,7 @@ from typing import Literal
 from caption_node.backends.engine_build import PRECISIONS
 from caption_node.errors import ConfigError
 from caption_node.frame import MAX_PIXELS
-from caption_node.ros.cameras import FORM, MAX_CAMERAS
+from caption_node.ros.cameras import DEFAULT_CAMERAS, FORM, MAX_CAMERAS
 
 Setting = bool | int | float | str | list[str]
 When = Literal['at once', 'inactive', 'start']
@@ -46,7 +46,7 @@ class Parameter:
 _ROWS = (
     Parameter(
         'cameras',
-        ['image'],
+        list(DEFAULT_CAMERAS),
         f'The cameras, at most {MAX_CAMERAS}: {FORM}. Raw images come on the topic itself, '
         'compressed ones on the same with /compressed behind it.',
         when='inactive',

@@ -114,7 +114,7 @@ class FrameWorker:
         """Begin to describe."""
         self._thread.start()
 
-    def stop(self, timeout_s: float = 1.2) -> bool:
+    def stop(self, timeout_s: float = 1.0) -> bool:
         """
         Close the mailbox and wait for the batch in hand.
 

@@ -98,7 +98,7 @@ class TrainConfig:
     layout_steps: int = 300
     written_steps: int = 400
     mixed_steps: int = 500
-    reward_steps: int = 600
+    reward_steps: int = 1000
     sentence_batch: int = 32
     sentence_rate: float = 1.0e-3
     memory_drop: float = 0.1
@@ -107,7 +107,7 @@ class TrainConfig:
     consensus_warmth: float = 0.15
     reward_batch: int = 16
     reward_samples: int = 5
-    reward_rate: float = 2.0e-4
+    reward_rate: float = 3.0e-4
     reward_keep: float = 0.3
     reward_neighbours: int = 8
     reward_own: float = 0.5

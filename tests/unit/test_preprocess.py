@@ -49,3 +49,13 @@ def test_boxes_are_cut_at_the_edges_of_the_source() -> None:
     _, fit = letterbox(np.zeros((360, 640, 3), dtype=np.uint8), 384, 640)
     far = np.array([[-50, -50, 5000, 5000]], dtype=np.float32)
     assert fit.boxes_to_source(far).tolist() == [[0, 0, 640, 360]]
+
+
+@pytest.mark.parametrize('size', [(1280, 720), (640, 384), (200, 150)])
+def test_turned_round_channels_give_the_very_same_picture(size: tuple[int, int]) -> None:
+    rgb = np.random.default_rng(1).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    bgr_view = np.ascontiguousarray(rgb[:, :, ::-1])[:, :, ::-1]
+    plain, fit = letterbox(rgb, 384, 640)
+    turned, fit_turned = letterbox(bgr_view, 384, 640)
+    assert np.array_equal(plain, turned)
+    assert fit == fit_turned

@@ -227,7 +227,7 @@ class Searcher:
         in_fields = np.zeros(len(in_words), dtype=bool)
         for text in idea.fields:
             in_fields |= read_filter(text)(self)
-        return in_words | (in_fields.view(np.uint8) << 1)
+        return np.asarray(in_words + in_fields.astype(np.uint8) * np.uint8(2), dtype=np.uint8)
 
     def _places_of(self, stem: str) -> NDArray[np.int64]:
         if stem not in self._words:

@@ -6,11 +6,13 @@ What people type, as ideas: stems, words that mean the same, and the fields that
 "Pedestrian" finds a sentence with "people" in it, and a frame whose field ``people`` is above 0.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 import re
 from typing import Any
 
+_WITHOUT = re.compile(r'\b(?:not|without|no)\s+(?:(?:any|a|an|the)\s+)?')
+_PIECE = re.compile(r'(?:^|(?<=\s))(-?)([^\s]+(?:\s+(?!-)[^\s]+)*)')
 _WORD = re.compile(r"[a-z0-9]+(?:['-][a-z0-9]+)*")
 STOP_WORDS = frozenset(
     """
@@ -103,16 +105,16 @@ def read_ideas(text: str) -> list[Idea]:
     """
     Read what was typed: longest known phrase first, unknown words as they are.
 
-    A minus before a word excludes it.
+    ``-night``, ``not night`` and ``without a traffic light`` exclude.
     """
     ideas: list[Idea] = []
-    for sign, piece in re.findall(r'(?:^|(?<=\s))(-?)([^\s]+(?:\s+(?!-)[^\s]+)*)', text.lower()):
-        words = _WORD.findall(piece)
-        if sign:
-            # The minus holds for one word; what follows it is wanted again.
-            first, words = words[:1], words[1:]
-            ideas += [_as_excluded(i) for i in _ideas_in(first)]
-        ideas += _ideas_in(words)
+    plain = _WITHOUT.sub('-', text.lower())
+    for sign, piece in _PIECE.findall(plain):
+        found = _ideas_in(_WORD.findall(piece))
+        if sign and found:
+            # The minus holds for the first; what follows it is wanted again.
+            found[0] = replace(found[0], is_excluded=True)
+        ideas += found
     return list(dict.fromkeys(ideas))
 
 
@@ -134,10 +136,6 @@ def _ideas_in(words: list[str]) -> list[Idea]:
                 found.append(Idea(words[i], ((stems[i],),)))
             i += 1
     return found
-
-
-def _as_excluded(idea: Idea) -> Idea:
-    return Idea(idea.name, idea.ways, idea.fields, is_excluded=True)
 
 
 @cache

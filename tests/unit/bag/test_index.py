@@ -105,6 +105,8 @@ def test_words_find_synonyms_stems_and_fields_in_merged_moments(tmp_path: Path) 
         trucks = index.search(Query('trucks'))
         assert [(m.start_offset_s, m.frames) for m in trucks.moments] == [(20.0, 6)]
         assert index.search(Query('trucks -lorry')).moments == []
+        assert index.search(Query('street without a car')).rows == 11
+        assert index.search(Query('day not a person -car')).rows == 6
         assert len(index.search(Query('pedestrian', gap_s=0.1)).moments) == 5
         partly = index.search(Query('truck at night'))
         assert 'these say 1 of 2' in partly.notes[0]

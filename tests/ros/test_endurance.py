@@ -1,0 +1,22 @@
+# SPDX-FileCopyrightText: 2026 The caption_node authors
+# SPDX-License-Identifier: Apache-2.0
+"""A short run of benchmarks/soak.py; CAPTION_SOAK_S makes it longer, ``make soak`` long."""
+
+import os
+
+import pytest
+
+from tests.ros.conftest import Start
+
+pytestmark = pytest.mark.ros
+SECONDS = float(os.environ.get('CAPTION_SOAK_S', '15'))
+SETTLED_S = 120
+"""In a shorter run memory still finds its level, so only a real leak shows."""
+
+
+def test_random_faults_under_full_load_break_nothing(start: Start) -> None:
+    growth = '2' if SECONDS >= SETTLED_S else '10'
+    soak = start('benchmarks/soak.py', '--seconds', str(SECONDS), '--growth', growth)
+    status = soak.wait(SECONDS + 150)
+    assert status == 0, soak.output
+    assert 'nothing is wrong' in soak.output
