@@ -20,6 +20,7 @@ from torch import nn
 
 from caption_node.description import FIELDS
 from caption_node.errors import ConfigError
+from caption_node.evaluation.frames import read_frames as read_annotations
 from caption_node.training.cache import FeatureCache, Sample, finished_shards, write_shard
 from caption_node.training.calibrate import calibrate
 from caption_node.training.config import TrainConfig
@@ -42,7 +43,8 @@ from caption_node.training.model.roles import DERIVED
 from caption_node.training.model.scene import SCENE_WIDTH, Features, SceneConfig, field_starts
 from caption_node.training.objectives.mle import SentenceEncoder, contrast_loss, word_loss
 from caption_node.training.progress import Journal, log
-from caption_node.training.render_store import RENDER_SOURCE, stored_renders
+from caption_node.training.render_store import stored_renders
+from caption_node.training.sentences import train_sentences
 from caption_node.training.weather import CONDITIONS
 from caption_node.training.weights import save_network
 from caption_node.vocabulary import Vocabulary
@@ -293,45 +295,56 @@ def train(config: TrainConfig) -> None:
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     config.work.mkdir(parents=True, exist_ok=True)
+    frames = read_frames(config)
+    vocabulary = vocabulary_of(frames, config.min_count)
+    log(f'{len(frames.real)} frames, {len(frames.renders)} renders, {len(vocabulary)} words')
+    model = new_model(config, vocabulary)
+    if config.encoder_steps:
+        first = EncoderRun(config, model, vocabulary, frames.real, frames.renders)
+        first.resume()
+        first.train()
+    cache = fill_cache(config, model, frames)
+    info = cache.info
+    used = [i for i, row in enumerate(info) if not is_held_out(row['id'])]
+    own = {r.id for r in frames.real}
+    kept = [i for i, row in enumerate(info) if is_held_out(row['id']) and row['id'] in own]
+    batches = Batches(cache, vocabulary, used, model.config.tokens)
+    weights = field_weights(batches.targets[batches.indices])
+    model.scene.prior.copy_(prior_of(weights, config.prior_corrected))
+    model.scene.share.copy_(share_of(config.derived_share))
+    if config.steps:
+        run = Run(config, model, batches)
+        run.resume()
+        run.train(kept)
+    train_sentences(config, model, vocabulary, batches, kept)
+    save_network(config.work / 'network.pt', model, vocabulary)
+    annotated = read_annotations(config.labels, config.splits).values()
+    settings = calibrate(model, vocabulary, batches, kept, {f.id: f for a in annotated for f in a})
+    settings['training'] = {
+        'encoder_steps': config.encoder_steps,
+        'steps': config.steps,
+        'seed': config.seed,
+        'splits': config.splits,
+        'variants': config.variants,
+        'renders': config.renders,
+        'held_out_frames': len({info[i]['id'] for i in kept}),
+    }
+    write_bundle(config.output, model, vocabulary, config.name, config.licence, settings)
+    log(f'wrote {config.output}')
+
+
+def new_model(config: TrainConfig, vocabulary: Vocabulary) -> Captioner:
+    """
+    Return the network as it begins: published encoder, all else random.
+
+    :raises BundleError: If the encoder's file is missing, or is another network.
+    """
+    torch.manual_seed(config.seed)
     sizes = SceneConfig(
         height=config.height,
         width_px=config.width,
         tokens=config.tokens,
         dropout=config.dropout,
     )
-    frames = read_frames(config)
-    vocabulary = vocabulary_of(frames, config.min_count)
-    log(f'{len(frames.real)} frames, {len(frames.renders)} renders, {len(vocabulary)} words')
-    torch.manual_seed(config.seed)
     detector = keep_columns(load_nanodet(config.encoder), SCHEMA_COLUMNS)
-    model = Captioner(sizes, vocabulary, detector).to(config.device)
-    if config.encoder_steps:
-        first = EncoderRun(config, model, vocabulary, frames.real, frames.renders)
-        first.resume()
-        first.train()
-    cache = fill_cache(config, model, frames)
-    used = [i for i, row in enumerate(cache.info) if not is_held_out(row['id'])]
-    kept = [
-        i
-        for i, row in enumerate(cache.info)
-        if is_held_out(row['id']) and row['source'] != RENDER_SOURCE
-    ]
-    batches = Batches(cache, vocabulary, used, sizes.tokens)
-    weights = field_weights(batches.targets[batches.indices])
-    model.scene.prior.copy_(prior_of(weights, config.prior_corrected))
-    model.scene.share.copy_(share_of(config.derived_share))
-    run = Run(config, model, batches)
-    run.resume()
-    run.train(kept)
-    save_network(config.work / 'network.pt', model, vocabulary)
-    settings = calibrate(model, batches, kept)
-    settings['training'] = {
-        'steps': config.steps,
-        'seed': config.seed,
-        'splits': config.splits,
-        'variants': config.variants,
-        'renders': config.renders,
-        'held_out_frames': len({cache.info[i]['id'] for i in kept}),
-    }
-    write_bundle(config.output, model, vocabulary, config.name, config.licence, settings)
-    log(f'wrote {config.output}')
+    return Captioner(sizes, vocabulary, detector).to(config.device)
