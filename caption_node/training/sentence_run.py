@@ -20,12 +20,13 @@ from torch import Tensor, nn
 from caption_node.evaluation.cider import CiderD
 from caption_node.scenes.sentences import sentence as grammar_sentence
 from caption_node.training.config import TrainConfig
-from caption_node.training.data import RENDER_SOURCE, Batches
+from caption_node.training.data import Batches
 from caption_node.training.layouts import Bank, Layout
 from caption_node.training.memory import digest_of, remember
 from caption_node.training.model.captioner import Captioner
 from caption_node.training.objectives.mle import word_loss
 from caption_node.training.objectives.self_critical import advantages, policy_loss
+from caption_node.training.render_store import RENDER_SOURCE
 from caption_node.training.rewards import Judge
 from caption_node.vocabulary import BOS, EOS, PAD, Vocabulary
 
@@ -251,7 +252,7 @@ class SentenceRun:
             loss = self.likelihood(self.draw(phase, rng))
             figures = {'words': float(loss.detach())}
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(self.decoder.parameters(), 1.0)
         self.optimiser.step()
         self.step += 1

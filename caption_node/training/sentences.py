@@ -20,8 +20,9 @@ import torch
 
 from caption_node.errors import CaptionError
 from caption_node.training.config import TrainConfig, load_config
-from caption_node.training.data import RENDER_SOURCE, Batches, is_held_out
+from caption_node.training.data import Batches, is_held_out
 from caption_node.training.model.captioner import Captioner
+from caption_node.training.render_store import RENDER_SOURCE
 from caption_node.training.sentence_run import SentenceRun, Tell
 from caption_node.training.weights import load_network, save_network
 from caption_node.vocabulary import Vocabulary

@@ -38,6 +38,11 @@ class Captioner(nn.Module):
     :param vocabulary: The words that it can say.
     """
 
+    by_class: Tensor
+    by_value: Tensor
+    limits: Tensor
+    both: Tensor
+
     def __init__(self, config: SceneConfig, vocabulary: Vocabulary, detector: NanoDet) -> None:
         super().__init__()
         self.config = config
@@ -45,7 +50,21 @@ class Captioner(nn.Module):
         self.boxes = BoxDecoder(config.height, config.width_px, config.boxes)
         self.scene = SceneEncoder(config)
         groups, triggers = group_matrix(vocabulary), trigger_matrix(vocabulary)
+        self._register_evidence()
         self.decoder = TextDecoder(config, len(vocabulary), groups, triggers)
+
+    def _register_evidence(self) -> None:
+        by_class = [[float(c in g.classes) for g in GROUPS] for c in OBJECT_CLASSES]
+        values = [(f.name, v) for f in FIELDS.values() for v in f.values or [''] * f.width]
+        by_value = [[float(pair in g.values) for g in GROUPS] for pair in values]
+        # Lamps are small, and the field must agree.
+        limits = [
+            PUBLISHED_SCORE if c == 'traffic light' else SPOKEN_SCORE for c in OBJECT_CLASSES
+        ]
+        self.register_buffer('by_class', torch.tensor(by_class), persistent=False)
+        self.register_buffer('by_value', torch.tensor(by_value), persistent=False)
+        self.register_buffer('limits', torch.tensor(limits), persistent=False)
+        self.register_buffer('both', torch.tensor([g.both for g in GROUPS]), persistent=False)
 
     def perceive(self, image: Tensor) -> Features:
         """
@@ -73,23 +92,23 @@ class Captioner(nn.Module):
 
     def evidence(self, features: Features, logits: Tensor) -> Tensor:
         """Return (B, G) of 0 and 1: whether the words of each group may be said."""
-        sure = features.scores >= SPOKEN_SCORE
-        lamps = features.scores >= PUBLISHED_SCORE  # small, and the field must agree
-        likeliest = {
-            name: logits[:, start : start + FIELDS[name].width].argmax(1)
-            for name, start in field_starts().items()
-            if FIELDS[name].kind == 'categorical'
-        }
-        rows = []
-        for group in GROUPS:
-            boxed = valued = torch.zeros_like(sure[:, 0])
-            for name in group.classes:
-                here = features.classes == OBJECT_CLASSES.index(name)
-                boxed = boxed | ((lamps if name == 'traffic light' else sure) & here).any(1)
-            for field, value in group.values:
-                valued = valued | (likeliest[field] == FIELDS[field].values.index(value))
-            rows.append(boxed & valued if group.both else boxed | valued)
-        return torch.stack(rows, 1).float()
+        kinds = torch.arange(len(OBJECT_CLASSES), device=logits.device)
+        seen = (features.classes[:, :, None] == kinds) & (
+            features.scores[:, :, None] >= self.limits
+        )
+        boxed = (seen.float().amax(1) @ self.by_class).clamp(max=1.0)  # (B, G)
+        likeliest = torch.stack(
+            [
+                logits[:, start : start + FIELDS[name].width].argmax(1) + start
+                for name, start in field_starts().items()
+                if FIELDS[name].kind == 'categorical'
+            ],
+            1,
+        )
+        columns = torch.arange(logits.shape[1], device=logits.device)
+        held = (likeliest[:, :, None] == columns).float().sum(1)  # (B, S)
+        valued = (held @ self.by_value).clamp(max=1.0)
+        return torch.where(self.both, boxed * valued, torch.maximum(boxed, valued))
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """

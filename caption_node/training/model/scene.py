@@ -282,6 +282,9 @@ class SceneEncoder(nn.Module):
 
     prior: Tensor
     share: Tensor
+    own_query: Tensor
+    same_field: Tensor
+    boolean: Tensor
     place_derived: Tensor
 
     def __init__(self, config: SceneConfig) -> None:
@@ -303,12 +306,21 @@ class SceneEncoder(nn.Module):
         place[torch.arange(len(columns)), torch.tensor(columns)] = 1.0
         self.register_buffer('place_derived', place, persistent=False)
         self.register_buffer('share', place.sum(0) * 0.5, persistent=False)
+        field = torch.cat(
+            [torch.full((f.width,), float(i)) for i, f in enumerate(FIELDS.values())]
+        )
+        own = (torch.arange(len(FIELDS))[:, None] == field).float()  # (fields, S)
+        self.register_buffer('own_query', own, persistent=False)
+        self.register_buffer('same_field', own.T @ own, persistent=False)
+        # exp(x) / (exp(x) + 1) is the sigmoid.
+        boolean = [float(f.kind == 'boolean') for f in FIELDS.values() for _ in range(f.width)]
+        self.register_buffer('boolean', torch.tensor(boolean), persistent=False)
         self.register_buffer('prior', torch.zeros(SCENE_WIDTH), persistent=False)
 
     def forward(self, f: Features) -> Scene:
         """Encode one batch."""
         grid = self.grid(f.c4, f.c5, f.p5)  # (B, 240, D)
-        coarse = self._pooled(grid)  # (B, 60, D): words and objects need less detail than fields
+        coarse = self._halved(grid, 32)  # (B, 60, D): objects need less detail than fields
         objects, hidden = self.objects(f)  # (B, K, D)
         objects = self.surround(objects, coarse)
         seen = torch.cat([grid, objects], 1)
@@ -317,29 +329,36 @@ class SceneEncoder(nn.Module):
         for layer in self.layers:
             x = layer(x, seen, bias)
         x = self.norm(x)  # (B, fields, D)
-        learnt = torch.cat([head(x[:, i]) for i, head in enumerate(self.heads)], 1)
+        learnt = self._read_fields(x)
         heights = (f.boxes[:, :, 3] - f.boxes[:, :, 1]) / self.config.height
         derived = self.roles(objects, f.classes, f.scores, heights)
         logits = learnt * (1 - self.share) + derived @ self.place_derived * self.share + self.prior
         facts = self.value(self._probabilities(logits))[:, None]  # (B, 1, D)
         embedding = F.normalize(self.embed(torch.cat([grid.mean(1), x.mean(1)], 1)), dim=1)
-        memory = torch.cat([coarse, objects, x, facts], 1)
-        bias = F.pad(hidden, (int(coarse.shape[1]), len(FIELDS) + 1))
+        around = self._halved(coarse, 64)  # (B, 15, D): words need less still
+        memory = torch.cat([around, objects, x, facts], 1)
+        bias = F.pad(hidden, (int(around.shape[1]), len(FIELDS) + 1))
         return Scene(learnt, derived, logits, embedding, memory, bias)
 
-    def _pooled(self, grid: Tensor) -> Tensor:
-        rows, columns = self.config.height // 64, self.config.width_px // 64
+    def _halved(self, grid: Tensor, cell: int) -> Tensor:
+        """Average 2 x 2 neighbours of tokens that stand for cells of so many pixels."""
+        rows, columns = self.config.height // cell, self.config.width_px // cell
+        if rows % 2 or columns % 2:
+            return grid
         width = self.config.width
-        return (
-            grid.reshape(-1, rows, 2, columns, 2, width)
-            .mean((2, 4))
-            .reshape(-1, rows * columns, width)
-        )
+        halved = grid.reshape(-1, rows // 2, 2, columns // 2, 2, width).mean((2, 4))
+        return halved.reshape(-1, rows * columns // 4, width)
+
+    def _read_fields(self, x: Tensor) -> Tensor:
+        """Let every field's head read its own query: one product and a mask, not one each."""
+        weight = torch.cat([head.weight for head in self._heads()])  # (S, D)
+        bias = torch.cat([head.bias for head in self._heads()])
+        return ((x @ weight.T) * self.own_query).sum(1) + bias
+
+    def _heads(self) -> list[nn.Linear]:
+        return [head for head in self.heads if isinstance(head, nn.Linear)]
 
     def _probabilities(self, logits: Tensor) -> Tensor:
-        parts, start = [], 0
-        for f in FIELDS.values():
-            part = logits[:, start : start + f.width]
-            parts.append(part.sigmoid() if f.kind == 'boolean' else part.softmax(1))
-            start += f.width
-        return torch.cat(parts, 1)
+        """Softmax within every field, sigmoid for booleans, all in one product."""
+        likely = logits.clamp(-30, 30).exp()
+        return likely / (likely @ self.same_field + self.boolean)
