@@ -132,8 +132,12 @@ def test_two_workers_one_of_them_killed_give_the_rows_of_one_process(
     index = tmp_path / 'fleet.index'
     arguments = ('fleet', drives, '--index', index, '--engine', engine, '--jobs', '2', *OPTIONS)
     with running(*arguments) as process:
-        wait_for(lambda: count_of(index))
-        assert process.poll() is None
+        wait_for(lambda: count_of(index) or process.poll() is not None)
+        if process.poll() is not None:
+            errors = process.communicate()[1]
+            if 'no Ray cluster on this machine' in errors:
+                pytest.skip('this machine is too busy to start Ray, which waits for 15 s')
+            pytest.fail(f'it ended before a worker could be killed: {errors}')
         (victim, *_) = wait_for(lambda: workers_of(process.pid, mark))
         os.kill(victim, signal.SIGKILL)
         out, errors = process.communicate(timeout=DEADLINE_S)
