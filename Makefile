@@ -4,7 +4,7 @@
 export COLCON_DEFAULTS_FILE := $(CURDIR)/ros_ws/colcon_defaults.yaml
 PYTHON := .venv/bin/python
 
-.PHONY: setup demo test test-gpu check format bench bench-gpu train clean
+.PHONY: setup demo test test-gpu check format bench bench-gpu soak train clean
 
 setup:
 	scripts/setup.sh
@@ -35,6 +35,10 @@ bench: setup
 bench-gpu:
 	scripts/setup.sh --with-training --with-tensorrt
 	$(PYTHON) benchmarks/gpu.py
+
+soak: setup
+	scripts/setup.sh --with-dev
+	$(PYTHON) benchmarks/soak.py --seconds $(or $(SOAK_S),1800) $(if $(MODEL),--model "$(MODEL)")
 
 train:
 	scripts/setup.sh --with-training

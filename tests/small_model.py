@@ -4,6 +4,7 @@
 
 from pathlib import Path
 import shutil
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,18 +74,24 @@ def small_graph(seed: int = 0) -> bytes:
     node('Identity', [linear('fields', SCENE)], 'scene')
     long = linear('long', EMBEDDING)
     node('Div', [long, node('ReduceL2', [long], 'length', axes=[1], keepdims=1)], 'embedding')
-    floats, ints = TensorProto.FLOAT, TensorProto.INT64
-    outputs = [
-        ('tokens', ints, WORDS), ('token_logp', floats, WORDS), ('boxes', floats, BOXES, 4),
-        ('box_class', ints, BOXES), ('box_score', floats, BOXES), ('scene', floats, SCENE),
-        ('embedding', floats, EMBEDDING),
-    ]  # fmt: skip
     graph = helper.make_graph(
         nodes,
         'small',
         [helper.make_tensor_value_info('image', TensorProto.UINT8, ['batch', 384, 640, 3])],
-        [helper.make_tensor_value_info(n, t, ['batch', *shape]) for n, t, *shape in outputs],
+        [helper.make_tensor_value_info(n, t, ['batch', *shape]) for n, t, *shape in outputs()],
         weights,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
     return bytes(model.SerializeToString())
+
+
+def outputs() -> list[tuple[Any, ...]]:
+    """Return name, type and sizes behind the batch of every output."""
+    from onnx import TensorProto
+
+    floats, ints = TensorProto.FLOAT, TensorProto.INT64
+    return [
+        ('tokens', ints, WORDS), ('token_logp', floats, WORDS), ('boxes', floats, BOXES, 4),
+        ('box_class', ints, BOXES), ('box_score', floats, BOXES), ('scene', floats, SCENE),
+        ('embedding', floats, EMBEDDING),
+    ]  # fmt: skip

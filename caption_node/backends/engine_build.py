@@ -84,7 +84,7 @@ class EngineSpec:
             target=self.target,
             precision=self.precision,
             shapes='image:' + ','.join(sizes),
-            options=f'graph {conversion}, level {level}',
+            options=f'graph {conversion}, level {level}, no TF32',
         )
 
 

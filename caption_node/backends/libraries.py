@@ -107,6 +107,8 @@ class Library:
         in_graph = getattr(self.module.BuilderFlag, 'REQUIRE_USER_ALLOCATION', None)
         if in_graph is not None:
             config.set_flag(in_graph)
+        # What is FP32 is meant: TF32 would round it like FP16.
+        config.clear_flag(self.module.BuilderFlag.TF32)
         if level is not None:
             config.builder_optimization_level = level
         config.profiling_verbosity = self.module.ProfilingVerbosity.LAYER_NAMES_ONLY

@@ -10,6 +10,7 @@ machine: measure it with ``benchmarks/precision.py`` before it is used.
 
 from collections.abc import Callable, Sequence
 import json
+import logging
 from pathlib import Path
 import shutil
 import tempfile
@@ -91,10 +92,19 @@ def quantize_graph(source: Path, target: Path, images: Sequence[NDArray[np.uint8
             image = next(self._left, None)
             return None if image is None else {'image': image[None]}
 
+    # It advises its own preparation, which would fold batch sizes in; nothing is wrong.
+    logging.disable(logging.WARNING)
+    try:
+        _quantize(quantization, source, target, _Images())
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _quantize(quantization: Any, source: Path, target: Path, images: Any) -> None:
     quantization.quantize_static(
         str(source),
         str(target),
-        _Images(),
+        images,
         quant_format=quantization.QuantFormat.QDQ,
         op_types_to_quantize=_QUANTIZED,
         per_channel=True,

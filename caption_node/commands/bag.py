@@ -114,13 +114,15 @@ class _Run:
                 )
                 for segment in segments:
                     self._take(segment, journal, progress)
+            damage = list(reader.damage)
             if journal is not None and output is not None:
-                self._finish(bag, output, journal)
+                damage += self._finish(bag, output, journal)
+            damage = list({str(d): d for d in damage}.values())
             if self.prints:
-                for error in reader.damage:
+                for error in damage:
                     _print_fault(bag, error, workers.model)
-            _report(reader.damage)
-            return bool(progress.failed or reader.damage)
+            _report(damage)
+            return bool(progress.failed or damage)
 
     def _take(
         self, segment: Sequence[DescribedImage], journal: Journal | None, progress: Progress
@@ -150,12 +152,14 @@ class _Run:
             progress.take_over(count, failed)
         return count
 
-    def _finish(self, bag: Path, output: Path, journal: Journal) -> None:
+    def _finish(self, bag: Path, output: Path, journal: Journal) -> list[BagError]:
+        """Write the output, and return what of the original messages could not be read."""
         with ExitStack() as stack:
             writer = stack.enter_context(BagWriter(output))
             original = stack.enter_context(BagReader(bag)) if self._options.merge else None
             assemble(journal, writer, original)
         journal.remove()
+        return original.damage if original is not None else []
 
     def _open_workers(self, frames: int) -> Workers:
         if self._workers is None:

@@ -23,8 +23,8 @@ def run(options: argparse.Namespace) -> int:
                 f'warning: whoever reaches {options.host} can look at every picture of the index: '
                 'there is no password'
             )
-        print_text(f'{server.url} (Ctrl-C ends it)')
         try:
+            print_text(f'{server.url} (Ctrl-C ends it)')
             server.serve_forever()
         except KeyboardInterrupt:
             say('caption: ended')

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""Options of the commands that work on described recordings: report, serve, export, import."""
+"""Options of what is done with described recordings, and with many: report to fleet."""
 
 import argparse
 
@@ -15,6 +15,7 @@ def add_tools(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -
     _add_serve(commands)
     _add_export(commands)
     _add_import(commands)
+    _add_fleet(commands)
 
 
 def _add_report(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
@@ -41,11 +42,7 @@ def _add_report(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]')
 
 def _add_serve(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
     parser = commands.add_parser('serve', help='look at the index in a browser, on this machine')
-    parser.add_argument(
-        '--index',
-        metavar='FILE',
-        help='the index (default: $CAPTION_INDEX, or drives.index in the data folder of the user)',
-    )
+    _add_index_place(parser)
     parser.add_argument(
         '--host',
         default='127.0.0.1',
@@ -102,6 +99,66 @@ def _add_import(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]')
     parser.add_argument('--source', metavar='NAME', help='where all frames come from')
     parser.add_argument('--licence', metavar='TEXT', help='terms of all frames')
     parser.set_defaults(module='caption_node.commands.labels', function='run_import')
+
+
+def _add_fleet(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
+    parser = commands.add_parser(
+        'fleet', help='describe many recordings into one index, on this machine or a Ray cluster'
+    )
+    parser.add_argument(
+        'patterns',
+        nargs='+',
+        metavar='PATTERN',
+        help='recordings, folders of them, globs in quotes, or addresses such as s3://bucket/drives',
+    )
+    _add_index_place(parser)
+    parser.add_argument('--engine', choices=('local', 'ray'), default='local')
+    parser.add_argument(
+        '--jobs', type=positive, metavar='N', help='workers (default: as many as there are cores)'
+    )
+    parser.add_argument(
+        '--address',
+        default='',
+        metavar='ADDRESS',
+        help='Ray cluster (default: $RAY_ADDRESS, else one is started on this machine)',
+    )
+    parser.add_argument(
+        '--gpus',
+        type=float,
+        default=0.0,
+        metavar='N',
+        help='GPUs of a Ray task, or a share of one (default: 0)',
+    )
+    parser.add_argument(
+        '--retries',
+        type=count,
+        default=3,
+        metavar='N',
+        help='try a piece so often again when its worker dies (default: 3)',
+    )
+    parser.add_argument(
+        '--segment',
+        type=positive,
+        default=1024,
+        metavar='N',
+        help='images of one piece of a recording (default: 1024)',
+    )
+    parser.add_argument(
+        '--topics', nargs='+', default=[], metavar='TOPIC', help='these image topics only'
+    )
+    parser.add_argument(
+        '--no-thumbnails', action='store_true', help='keep no small pictures in the index'
+    )
+    _add_describing(parser)
+    parser.set_defaults(module='caption_node.commands.fleet', function='run', every=0.5)
+
+
+def _add_index_place(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--index',
+        metavar='FILE',
+        help='the index (default: $CAPTION_INDEX, or drives.index in the data folder of the user)',
+    )
 
 
 def _add_describing(parser: argparse.ArgumentParser) -> None:

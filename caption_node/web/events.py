@@ -1,6 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""Stretches of a recording in which something holds that one would look for."""
+"""
+Stretches of a recording in which something holds that one would look for.
+
+Seen afterwards, as a whole, with weather and kinds of road; what a planner is told while it
+happens is in :mod:`caption_node.events`.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

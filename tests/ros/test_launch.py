@@ -19,10 +19,18 @@ from rosgraph_msgs.msg import Clock
 import yaml
 
 from tests.recordings import CAMERA, write_rosbag2
-from tests.ros.conftest import ROOT, Listener, Process, Start
+from tests.ros.conftest import ROOT, ColourCamera, Listener, Process, Start
 
 pytestmark = pytest.mark.ros
-ARGUMENTS = ('namespace', 'params_file', 'image_topic', 'use_sim_time', 'autostart', 'log_level')
+ARGUMENTS = (
+    'namespace',
+    'params_file',
+    'image_topic',
+    'cameras',
+    'use_sim_time',
+    'autostart',
+    'log_level',
+)
 
 
 def is_installed(name: str) -> bool:
@@ -103,6 +111,37 @@ def test_the_launched_node_describes_and_answers_the_ros2_command_line(
     assert 'cameras' in names
     assert 'active' in answer(ros2, 'lifecycle', 'get', '/car/caption_node')
     assert '/car/caption_node' in answer(ros2, 'node', 'list')
+
+
+def test_two_launched_nodes_with_several_cameras_live_side_by_side(
+    ros2: Start, listener: Listener, tiny_model: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / 'params.yaml'
+    values = {'model': str(tiny_model)}
+    file.write_text(yaml.safe_dump({'/**': {'ros__parameters': values}}), encoding='utf-8')
+    names = ('front', 'rear')
+    heard = {
+        (space, name): listener.listen(f'/{space}/caption_node/{name}/description')
+        for space in ('car', 'truck')
+        for name in names
+    }
+    cameras = [ColourCamera(listener, f'/{space}/{name}/image') for space, name in heard]
+    launched = [
+        ros2(
+            'launch', 'caption_node', 'caption_launch.py', f'namespace:={space}',
+            f'params_file:={file}', 'cameras:=front=front/image@front_lens, rear=rear/image',
+        )
+        for space in ('car', 'truck')
+    ]  # fmt: skip
+
+    def all_heard() -> bool:
+        for camera in cameras:
+            camera.publish('grey')
+        return all(len(h) > 1 for h in heard.values())
+
+    assert listener.wait(all_heard, 90), [process.output for process in launched]
+    assert {m.header.frame_id for m in heard['car', 'front']} == {'front_lens'}
+    assert {m.header.frame_id for m in heard['truck', 'rear']} == {'lens'}
 
 
 def test_arguments_overrule_the_parameters_file_only_where_given(

@@ -28,6 +28,8 @@ def test_the_policy_is_the_graph_of_the_node(
     allowed = permissions(read_cameras(cameras))
     assert listener.wait(lambda: 'active after' in node.output), node.output
     of_node = ('caption_node', '/')
+    known = listener.node.get_node_names_and_namespaces
+    assert listener.wait(lambda: of_node in known())
 
     def graph() -> dict[tuple[str, str], set[str]]:
         seen = {

@@ -30,9 +30,13 @@ def images() -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize('emulate', [False, True])
-def test_close_to_fp32_with_the_same_face(images: NDArray[np.uint8], emulate: bool) -> None:
+@pytest.mark.parametrize('exact_depth', [0, 1, 36])
+def test_close_to_fp32_with_the_same_face(
+    images: NDArray[np.uint8], emulate: bool, exact_depth: int
+) -> None:
     source = small_graph()
-    exact, half = run(source, images), run(to_half(source, emulate), images)
+    exact = run(source, images)
+    half = run(to_half(source, emulate, exact_depth), images)
     assert list(half) == list(exact)
     for name, values in exact.items():
         assert (half[name].dtype, half[name].shape) == (values.dtype, values.shape)
@@ -49,9 +53,16 @@ def test_every_operator_gets_one_type(graph: str) -> None:
     assert list(model.graph.output) == list(before.graph.output)
     assert list(model.graph.input) == list(before.graph.input)
     halves = {i.name for i in model.graph.initializer if i.data_type == onnx.TensorProto.FLOAT16}
-    convolutions = [n for n in model.graph.node if n.op_type == 'Conv']
-    assert convolutions
-    assert all(n.input[1] in halves for n in convolutions)
+    layers = [n.input[1] for n in model.graph.node if n.op_type in ('Conv', 'Gemm', 'MatMul')]
+    assert any(name in halves for name in layers)
+    assert layers[0] not in halves, 'the layer at the pixels stays exact'
+
+
+@pytest.mark.parametrize(('exact_depth', 'expected'), [(0, [10, 10]), (1, [1, 10]), (9, [1, 1])])
+def test_convolutions_near_the_pixels_stay_fp32(exact_depth: int, expected: list[int]) -> None:
+    model = onnx.load_from_string(to_half(small_graph(), exact_depth=exact_depth))
+    types = {i.name: i.data_type for i in model.graph.initializer}
+    assert [types[n.input[1]] for n in model.graph.node if n.op_type == 'Conv'] == expected
 
 
 def test_output_that_is_also_used_inside_stays_fp32_outside() -> None:
@@ -82,7 +93,7 @@ def test_weights_beyond_fp16_are_cut_and_not_infinite() -> None:
     values = onnx.numpy_helper.to_array(weight).copy()
     values.flat[0] = 1e9
     weight.CopyFrom(onnx.numpy_helper.from_array(values, 'w2'))
-    half = onnx.load_from_string(to_half(model.SerializeToString()))
+    half = onnx.load_from_string(to_half(model.SerializeToString(), exact_depth=0))
     found = next(i for i in half.graph.initializer if i.name == 'w2.half')
     assert float(onnx.numpy_helper.to_array(found).max()) == 65504
 

@@ -5,6 +5,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -259,6 +260,24 @@ def test_killed_writer_leaves_what_it_committed(tmp_path: Path) -> None:
         assert done == index.count() >= counts[-1]
         assert done % len(DRIVE) == 0
         assert index.search(Query('trucks')).rows == 6 * done // len(DRIVE)
+
+
+def test_disk_that_fills_up_is_an_error_and_keeps_what_was_committed(tmp_path: Path) -> None:
+    path = tmp_path / 'x.index'
+    done = subprocess.run(
+        [sys.executable, '-c', WRITER, path],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000)),
+    )
+    assert 'BagError' in done.stderr
+    counts = [int(line) for line in done.stdout.split()]
+    with open_index(path, write=True) as index:
+        assert index.count() == index.begin(bag()) == counts[-1]
+        index.add('/drives/one', DRIVE)
+        assert index.search(Query('trucks')).rows == 6 * (len(counts) + 1)
 
 
 def test_what_is_no_index_is_an_error(tmp_path: Path) -> None:
