@@ -15,6 +15,17 @@ _COLUMNS, _ROWS = 8, 6
 _LEAST = 16
 _BINS = 8
 _BANDS, _SIDES = 3, 2
+_CELLS = _COLUMNS * _ROWS
+GROUPS = {
+    'light': _CELLS,
+    'colour': 2 * _CELLS,
+    'detail': 2 * _CELLS,
+    'detail relative to contrast': 2 * _CELLS,
+    'directions': _BANDS * _SIDES * _BINS,
+    'tones': 11,
+    'sharpness': 7,
+}
+"""What the features tell of, in order, and how many there are of each."""
 Floats = NDArray[np.float32]
 
 

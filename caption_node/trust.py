@@ -77,6 +77,10 @@ class Trust:
         path = bundle.trust_path
         return cls(bundle.abstain, Novelty.load(path, bundle.abstain) if path else None)
 
+    def forget(self) -> None:
+        """Forget the last pictures of all cameras."""
+        self._frozen.forget()
+
     def doubt(self, frame: Frame, image: NDArray[np.uint8], embedding: NDArray[np.float32]) -> str:
         """
         Say why no sentence about a picture can be used, or return an empty text.
@@ -88,10 +92,10 @@ class Trust:
         """
         stood_s = self._frozen.standing_s(frame.camera, frame.stamp_ns, image)
         reason = picture_fault(image, self._limits)
-        if not reason and self._novelty is not None:
-            reason = self._novelty.fault(image, embedding)
         if not reason and stood_s > 0:
             return f'the camera has given the same picture for {stood_s:.1f} s: it is frozen'
+        if not reason and self._novelty is not None:
+            return self._novelty.fault(image, embedding)
         return reason
 
 
