@@ -22,7 +22,7 @@ CONVERSION = 'half-3'
 """Changes when the conversion does, and with it the key of every FP16 engine."""
 
 _LARGEST = 65504.0
-_EXACT_DEPTH = 36
+EXACT_DEPTH = 36
 """So many convolutions in a row stay FP32: two thirds of the backbone. Of the noise that FP16
 brings into the scores of boxes, the first one alone makes most, each later one less."""
 _CONVOLUTIONS = {'Conv', 'ConvTranspose'}
@@ -40,7 +40,7 @@ _FLOAT_INPUTS = {
 """Which inputs share the node's precision; the first where nothing else is said, None for all."""
 
 
-def to_half(model: bytes, emulate: bool = False, exact_depth: int = _EXACT_DEPTH) -> bytes:
+def to_half(model: bytes, emulate: bool = False, exact_depth: int = EXACT_DEPTH) -> bytes:
     """
     Convert a graph.
 
