@@ -34,7 +34,7 @@ from caption_node.training.spoilt.samples import Picture, road_pictures, spoilt_
 
 SHRINK = 0.1
 LEAST_GROUP = 20
-LEAST_SOURCE = 50
+LEAST_SOURCE = 15
 SOURCE_ALARMS = 0.02
 """So many frames of a camera that is left out may abstain by the judge of embeddings."""
 
@@ -178,13 +178,14 @@ def look(pictures: Iterable[Picture]) -> tuple[Floats, list[Picture]]:
     return np.stack(found), seen
 
 
-def fit(folder: Path, data: Path, splits: Sequence[str], again: bool) -> None:
+def fit(folder: Path, data: Path, splits: Sequence[str], again: bool, every: int = 1) -> None:
     """
     Fit both judges of a model folder.
 
     :param data: Folder with ``labels.jsonl`` and the frames it names.
     :param splits: Of which splits the frames are taken: those that trained the model.
     :param again: Fit the judge of pictures although there is one.
+    :param every: Fit the judge of embeddings to every so manieth frame.
     :raises CaptionError: If the model or the data cannot be read or written.
     """
     bundle = Bundle.load(folder)
@@ -200,7 +201,8 @@ def fit(folder: Path, data: Path, splits: Sequence[str], again: bool) -> None:
         held_out = np.array([p.is_held_out for p in seen])
         kinds = [p.kind for p in seen]
         pictures = fit_pictures(np.concatenate([features, spoilt]), kinds, held_out)
-    embeddings, seen = embed(bundle, road_pictures(records, *size, variants=3, renders=150))
+    roads = road_pictures(records[::every], *size, variants=3, renders=150 // every)
+    embeddings, seen = embed(bundle, roads)
     held_out = np.array([p.is_held_out for p in seen])
     groups, sources = [p.group for p in seen], [p.source for p in seen]
     write_trust(folder, pictures, fit_embeddings(embeddings, groups, sources, held_out))
@@ -215,9 +217,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         '--pictures', action='store_true', help='fit the judge of pictures anew, too'
     )
+    parser.add_argument(
+        '--every', type=int, default=1, metavar='N', help='embed every Nth frame only: quicker'
+    )
     options = parser.parse_args(arguments)
     try:
-        fit(options.model, options.data, options.splits, options.pictures)
+        fit(options.model, options.data, options.splits, options.pictures, max(1, options.every))
     except CaptionError as err:
         print(f'error: {err}', file=sys.stderr)
         if err.hint:
