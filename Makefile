@@ -13,7 +13,7 @@ demo: setup
 	$(PYTHON) -m caption_node.demo $(if $(INPUT),--input "$(INPUT)")
 
 test:
-	scripts/setup.sh --with-dev --with-training --with-tensorrt
+	scripts/setup.sh --with-dev --with-training --with-tensorrt --with-fleet
 	$(PYTHON) -m pytest
 
 test-gpu:

@@ -199,7 +199,7 @@ def measure(
         node = stack.enter_context(
             process(
                 '-m', 'caption_node.ros.program', '--ros-args', '-p', f'cameras:=[{names}]',
-                '-p', f'model:={model}', '-p', 'threads:=1', '-p', 'diagnostics_period_s:=0.2',
+                '-p', f'model:={model}', '-p', 'threads:=1', '-p', 'diagnostics_period_s:=0.5',
             )
         )  # fmt: skip
         bare = stack.enter_context(process(this, '--as-bare', str(cameras), transport))

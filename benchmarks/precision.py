@@ -23,7 +23,7 @@ import tempfile
 import numpy as np
 from numpy.typing import NDArray
 
-from caption_node.backends.half_precision import to_half
+from caption_node.backends.half_precision import EXACT_DEPTH, to_half
 from caption_node.backends.quantization import quantize_bundle
 from caption_node.bundle import Bundle, find_bundle, sha256_of
 from caption_node.description import SceneDescription
@@ -92,20 +92,25 @@ def main() -> None:
     parser.add_argument('--model', help='model folder or name')
     parser.add_argument('--frames', type=Path, default=DATA / 'val', help='what is measured on')
     parser.add_argument('--calibration', type=Path, default=DATA / 'train', help='for INT8')
-    parser.add_argument('--calibrate-with', type=int, default=100, metavar='N')
+    parser.add_argument('--calibrate-with', type=int, default=100, metavar='N', help='0: no INT8')
     parser.add_argument('--limit', type=int, default=0, help='at most so many pictures')
     parser.add_argument('--renders', type=int, default=200)
+    parser.add_argument(
+        '--exact-depths', type=int, nargs='+', default=[EXACT_DEPTH], metavar='N',
+        help='convolutions in a row that FP16 leaves alone; several to compare',
+    )  # fmt: skip
     parser.add_argument('--threads', type=int, default=2)
     options = parser.parse_args()
     bundle = Bundle.load(find_bundle(options.model))
     with tempfile.TemporaryDirectory() as scratch:
-        half = to_half(bundle.model_path.read_bytes(), emulate=True)
-        bundles = {
-            'fp32': bundle,
-            'fp16 (emulated)': variant(bundle, Path(scratch) / 'fp16', half, 'fp16'),
-        }
+        bundles = {'fp32': bundle}
+        for depth in options.exact_depths:
+            half = to_half(bundle.model_path.read_bytes(), emulate=True, exact_depth=depth)
+            folder = Path(scratch) / f'fp16-{depth}'
+            name = f'fp16, {depth} convolutions exact (emulated)'
+            bundles[name] = variant(bundle, folder, half, 'fp16')
         seen = pictures(options.calibration, options.calibrate_with)
-        if seen:
+        if seen and options.calibrate_with:
             folder = Path(scratch) / 'int8'
             quantize_bundle(bundle, seen, options.calibrate_with, folder, print)
             bundles['int8 (Q/DQ, CPU)'] = Bundle.load(folder)

@@ -231,6 +231,7 @@ def compare_lancedb(
     """Put the same rows into LanceDB, index them as it advises, and ask the same."""
     begun = perf_counter()
     import lancedb
+    from lancedb.index import FTS, IvfPq
     import pyarrow
 
     print(f'lancedb      import {(perf_counter() - begun) * 1e3:.0f} ms')
@@ -262,8 +263,8 @@ def compare_lancedb(
             held = []
     if held:
         table.add(pyarrow.Table.from_batches(held))
-    table.create_fts_index('caption')
-    table.create_index(metric='cosine', vector_column_name='embedding')
+    table.create_index('caption', config=FTS())
+    table.create_index('embedding', config=IvfPq(distance_type='cosine'))
     print(f'lancedb      build {options.rows / (perf_counter() - begun):.0f} rows/s')
     size = sum(p.stat().st_size for p in (folder / 'lance').rglob('*') if p.is_file())
     print(f'lancedb      size {size / 1e6:.0f} MB')

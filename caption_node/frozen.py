@@ -63,6 +63,10 @@ class FrozenWatch:
             return 0.0
         return stood_ns / 1e9
 
+    def forget(self) -> None:
+        """Forget all cameras."""
+        self._seen.clear()
+
     def _remember(self, camera: str, stamp_ns: int, image: NDArray[np.uint8]) -> None:
         seen = self._seen.get(camera)
         if seen is not None and seen.image.shape == image.shape:

@@ -125,6 +125,8 @@ class Novelty:
                 {k.removeprefix(part): v for k, v in arrays.items() if k.startswith(part)}
                 for part in ('picture_', 'embedding_')
             )
+            for part in (picture, embedding):
+                part.pop('limit', None)  # as it was fitted; the manifest's is the one that holds
             found = cls(
                 PictureJudge(**picture),
                 EmbeddingJudge(**embedding),

@@ -15,6 +15,17 @@ _COLUMNS, _ROWS = 8, 6
 _LEAST = 16
 _BINS = 8
 _BANDS, _SIDES = 3, 2
+_CELLS = _COLUMNS * _ROWS
+GROUPS = {
+    'light': _CELLS,
+    'colour': 2 * _CELLS,
+    'detail': 2 * _CELLS,
+    'detail relative to contrast': 2 * _CELLS,
+    'directions': _BANDS * _SIDES * _BINS,
+    'tones': 11,
+    'sharpness': 7,
+}
+"""What the features tell of, in order, and how many there are of each."""
 Floats = NDArray[np.float32]
 
 
@@ -30,7 +41,12 @@ def picture_features(image: NDArray[np.uint8]) -> Floats:
     image = np.ascontiguousarray(image)
     if min(image.shape[:2]) < _LEAST:
         image = cv2.resize(image, (_LEAST, _LEAST), interpolation=cv2.INTER_NEAREST)
-    small = cv2.resize(image, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA)
+    height, width = image.shape[:2]
+    half = image
+    if height >= 2 * _HEIGHT and width >= 2 * _WIDTH and not (height | width) & 1:
+        # To exactly half the size first: the same picture in a third of the time.
+        half = cv2.resize(image, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(half, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA)
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     little = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
     cell = cv2.resize(small, (_COLUMNS, _ROWS), interpolation=cv2.INTER_AREA).astype(np.float32)
@@ -73,7 +89,9 @@ def _directions(dx: Floats, dy: Floats) -> Floats:
 def _tones(grey: NDArray[np.uint8], small: NDArray[np.uint8]) -> list[float]:
     import cv2
 
-    counts = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel() / grey.size
+    # Every other row is enough, and half the work.
+    rows = grey[::2]
+    counts = cv2.calcHist([rows], [0], None, [256], [0, 256]).ravel() / rows.size
     levels = np.arange(256)
     mean = float(counts @ levels)
     spread = float(np.sqrt(max(0.0, counts @ (levels - mean) ** 2)))
@@ -84,8 +102,7 @@ def _tones(grey: NDArray[np.uint8], small: NDArray[np.uint8]) -> list[float]:
     )
     colour_mean, colour_spread = (float(np.ravel(x)[0]) for x in cv2.meanStdDev(colourful))
     shares = counts[counts > 0]
-    # Every other row is enough, and half the work.
-    alike = cv2.compare(grey[::2, 1:], grey[::2, :-1], cv2.CMP_EQ)
+    alike = cv2.compare(rows[:, 1:], rows[:, :-1], cv2.CMP_EQ)
     return [
         np.log(mean + 4),
         np.log(spread + 2),

@@ -187,6 +187,10 @@ class CaptionPipeline(Closed):
             found.append(place_object(name, score, tuple(box), fit.source_width))
         return tuple(found)
 
+    def forget(self) -> None:
+        """Forget the frames so far: what comes next is another drive, or another part of one."""
+        self._trust.forget()
+
     def close(self) -> None:
         """Free the backend."""
         self.backend.close()

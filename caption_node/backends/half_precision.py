@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 
+from caption_node.backends.equal_nodes import share_equal_nodes
 from caption_node.errors import BackendUnavailableError, EngineError
 
-CONVERSION = 'half-3'
-"""Changes when the conversion does, and with it the key of every FP16 engine."""
+CONVERSION = 'half-4'
+"""Changes when the conversions do, and with them the key of every engine."""
 
 _LARGEST = 65504.0
-_EXACT_DEPTH = 36
+EXACT_DEPTH = 36
 """So many convolutions in a row stay FP32: two thirds of the backbone. Of the noise that FP16
 brings into the scores of boxes, the first one alone makes most, each later one less."""
 _CONVOLUTIONS = {'Conv', 'ConvTranspose'}
@@ -40,7 +41,7 @@ _FLOAT_INPUTS = {
 """Which inputs share the node's precision; the first where nothing else is said, None for all."""
 
 
-def to_half(model: bytes, emulate: bool = False, exact_depth: int = _EXACT_DEPTH) -> bytes:
+def to_half(model: bytes, emulate: bool = False, exact_depth: int = EXACT_DEPTH) -> bytes:
     """
     Convert a graph.
 
@@ -52,18 +53,42 @@ def to_half(model: bytes, emulate: bool = False, exact_depth: int = _EXACT_DEPTH
     :raises BackendUnavailableError: If the package onnx is missing.
     :raises EngineError: If the graph cannot be read.
     """
+    onnx, graph_model = read_graph(model)
+    share_equal_nodes(graph_model.graph)
+    _Conversion(graph_model, onnx, emulate, exact_depth).run()
+    return bytes(graph_model.SerializeToString())
+
+
+def to_single(model: bytes) -> bytes:
+    """
+    Return the graph in the precision that it has, with nothing computed twice.
+
+    :raises BackendUnavailableError: If the package onnx is missing.
+    :raises EngineError: If the graph cannot be read.
+    """
+    _, graph_model = read_graph(model)
+    share_equal_nodes(graph_model.graph)
+    return bytes(graph_model.SerializeToString())
+
+
+def read_graph(model: bytes) -> tuple[Any, Any]:
+    """
+    Read a serialized graph.
+
+    :returns: the module onnx, and the model.
+    :raises BackendUnavailableError: If the package onnx is missing.
+    :raises EngineError: If the graph cannot be read.
+    """
     try:
         import onnx
     except ImportError as err:
         raise BackendUnavailableError(
-            'making an FP16 graph takes the package onnx', 'run `pip install onnx`'
+            'preparing a graph takes the package onnx', 'run `pip install onnx`'
         ) from err
     try:
-        graph_model = onnx.load_from_string(model)
+        return onnx, onnx.load_from_string(model)
     except Exception as err:  # protobuf's errors share no public base class
         raise EngineError(f'the graph cannot be read: {err}') from err
-    _Conversion(graph_model, onnx, emulate, exact_depth).run()
-    return bytes(graph_model.SerializeToString())
 
 
 class _Conversion:

@@ -130,7 +130,10 @@ class Workers(Closed):
             images = (read_image_message(m, file) for m in wanted)
             described = describe_all(self._pipeline, images, self.work.batch)
             done = (_keep(d, self.work.thumbnail_width, seen) for d in described)
-            while segment := list(islice(done, self.segment)):
+            while True:
+                self._pipeline.forget()
+                if not (segment := list(islice(done, self.segment))):
+                    break
                 yield segment
 
     def close(self) -> None:
@@ -255,6 +258,7 @@ def _describe_here(
         if 'pipeline' not in _process:
             cv2.setNumThreads(1)
             _process['pipeline'] = _open(work)
+        _process['pipeline'].forget()
         images: Iterable[RecordedImage] = (read_image_message(m, file) for m in messages)
         described = describe_all(_process['pipeline'], images, work.batch, threads=1)
         return [_keep(d, work.thumbnail_width) for d in described]

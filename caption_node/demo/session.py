@@ -101,6 +101,8 @@ def _listen(
     while monotonic() < limit_s:
         heard = listener.next(_POLL_S)
         now_s = monotonic()
+        if heard is not None and heard.description.status == 'stale':
+            continue  # it says that the camera has stopped, and describes no image
         if heard is not None:
             result.heard.append(heard)
             first_ns = result.heard[0].description.stamp_ns

@@ -76,11 +76,11 @@ class Describing:
         )
         self._worker = FrameWorker(pipeline, self.mailbox, self, len(self._states), node)
         self._worker.start()
-        wishes = Wishes(value('transport'), value('reliability'), value('durability'))
-        for name, state in self._states.items():
-            state.input = CameraInput(node, name, state.camera.topic, wishes, self._receive)
-            listens = ', '.join(part.topic for part in state.input.topics)
-            self._logger.info(f'camera {name}: listening to {listens}')
+        try:
+            self._subscribe()
+        except Exception:
+            self.close()
+            raise
 
     def close(self) -> bool:
         """
@@ -233,6 +233,15 @@ class Describing:
         self.statistics.record(moment.description, message)
         if frame is not None:
             self._painter.offer(Sketch(frame, moment.description, header, message.age_ms))
+
+    def _subscribe(self) -> None:
+        value = self._value
+        wishes = Wishes(value('transport'), value('reliability'), value('durability'))
+        for name, state in self._states.items():
+            topic = state.camera.topic
+            state.input = CameraInput(self._node, name, topic, wishes, self._receive)
+            listens = ', '.join(part.topic for part in state.input.topics)
+            self._logger.info(f'camera {name}: listening to {listens}')
 
     def _receive(self, camera: str, message: Message) -> None:
         state = self._states[camera]

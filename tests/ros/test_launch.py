@@ -68,6 +68,13 @@ def answer(ros2: Start, *words: str) -> str:
     return process.output
 
 
+def write_parameters(folder: Path, **values: object) -> Path:
+    """Write a file of parameters for every node."""
+    file = folder / 'params.yaml'
+    file.write_text(yaml.safe_dump({'/**': {'ros__parameters': values}}), encoding='utf-8')
+    return file
+
+
 def parameter(listener: Listener, node: str, name: str) -> object:
     """Return the value message of a node's parameter."""
     request = GetParameters.Request(names=[name])
@@ -116,9 +123,7 @@ def test_the_launched_node_describes_and_answers_the_ros2_command_line(
 def test_two_launched_nodes_with_several_cameras_live_side_by_side(
     ros2: Start, listener: Listener, tiny_model: Path, tmp_path: Path
 ) -> None:
-    file = tmp_path / 'params.yaml'
-    values = {'model': str(tiny_model)}
-    file.write_text(yaml.safe_dump({'/**': {'ros__parameters': values}}), encoding='utf-8')
+    file = write_parameters(tmp_path, model=str(tiny_model))
     names = ('front', 'rear')
     heard = {
         (space, name): listener.listen(f'/{space}/caption_node/{name}/description')
@@ -147,9 +152,7 @@ def test_two_launched_nodes_with_several_cameras_live_side_by_side(
 def test_arguments_overrule_the_parameters_file_only_where_given(
     ros2: Start, listener: Listener, tmp_path: Path
 ) -> None:
-    file = tmp_path / 'params.yaml'
-    values = {'autostart': False, 'lazy': True, 'use_sim_time': False}
-    file.write_text(yaml.safe_dump({'/**': {'ros__parameters': values}}), encoding='utf-8')
+    file = write_parameters(tmp_path, autostart=False, lazy=True, use_sim_time=False)
     launched = ros2(
         'launch', 'caption_node', 'caption_launch.py', f'params_file:={file}', 'use_sim_time:=true'
     )
@@ -167,13 +170,18 @@ def test_the_shipped_parameters_file_is_valid(ros2: Start, listener: Listener) -
 
 
 def test_a_recording_is_replayed_and_described_in_simulated_time(
-    ros2: Start, listener: Listener, tmp_path: Path
+    ros2: Start, listener: Listener, tiny_model: Path, tmp_path: Path
 ) -> None:
     bag = write_rosbag2(tmp_path / 'bag', frames=40)
     heard = listener.listen('/caption_node/description')
     clocks = listener.listen('/clock', Clock)
     launched = ros2(
-        'launch', 'caption_node', 'replay_launch.py', f'bag:={bag}', f'image_topic:={CAMERA}'
+        'launch',
+        'caption_node',
+        'replay_launch.py',
+        f'bag:={bag}',
+        f'image_topic:={CAMERA}',
+        f'params_file:={write_parameters(tmp_path, model=str(tiny_model))}',
     )
     assert launched.wait(90) == 0, launched.output
     assert 'replayed' in launched.output

@@ -281,7 +281,12 @@ def test_the_overlay_is_drawn_while_somebody_watches(node: Process, listener: Li
 def test_incompatible_subscribers_are_told_loudly(
     start: Start, listener: Listener, tiny_model: Path
 ) -> None:
-    node = start(*node_line('-p', f'model:={tiny_model}', '-p', 'output_deadline_ms:=500.0'))
+    node = start(
+        *node_line(
+            '-p', f'model:={tiny_model}', '-p', 'output_deadline_ms:=500.0',
+            '-p', 'output_liveliness_ms:=700.0',
+        )
+    )  # fmt: skip
     assert listener.wait(lambda: 'active after' in node.output), node.output
     listener.listen(
         '/caption_node/caption',
@@ -291,3 +296,4 @@ def test_incompatible_subscribers_are_told_loudly(
     assert listener.wait(lambda: 'asks for a quality of service' in node.output), node.output
     (info,) = listener.node.get_publishers_info_by_topic('/caption_node/description')
     assert info.qos_profile.deadline.nanoseconds == 500_000_000
+    assert info.qos_profile.liveliness_lease_duration.nanoseconds == 700_000_000

@@ -87,3 +87,10 @@ def test_cameras_without_end_take_memory_with_an_end() -> None:
     for i in range(500):
         watch.standing_s(f'camera{i}', START_NS, np.zeros((4, 4, 3), dtype=np.uint8))
     assert len(watch._seen) <= 64
+
+
+def test_what_is_forgotten_is_no_freeze() -> None:
+    watch = FrozenWatch(0.5, 3)
+    assert stood(watch, [street()] * 8)[-1] > 0
+    watch.forget()
+    assert watch.standing_s('front', START_NS + 9 * TENTH_NS, street()) == 0.0

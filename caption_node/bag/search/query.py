@@ -280,12 +280,12 @@ class Searcher:
         self, places: NDArray[np.int64], like: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         numbers = json.dumps(self.column('id')[places].tolist())
-        vectors = np.zeros((len(places), len(like)), dtype=np.float32)
         rows = self._database.execute(
             'SELECT key, data FROM json_each(?) JOIN embedding ON frame_id = value', (numbers,)
-        )
-        for i, data in rows:
-            vectors[i] = np.frombuffer(data, dtype='<f2')
+        ).fetchall()
+        vectors = np.zeros((len(places), len(like)), dtype=np.float32)
+        stored = np.frombuffer(b''.join(data for _, data in rows), dtype='<f2')
+        vectors[[key for key, _ in rows]] = stored.reshape(len(rows), len(like))
         return vectors @ like
 
     def _live_rows(self) -> Mask:

@@ -20,10 +20,12 @@ from caption_node.backends.engine_build import (
 )
 from caption_node.backends.engine_cache import LOCK, EngineCache
 from caption_node.backends.engine_lock import engine_lock
+from caption_node.backends.half_precision import to_half
 from caption_node.backends.libraries import Library
+from caption_node.backends.protocol import OUTPUT_NAMES
 from caption_node.bundle import Bundle
 from caption_node.errors import BuildCancelledError, ConfigError, EngineError
-from tests.conftest import ROOT, rewrite_manifest
+from tests.conftest import MODEL, ROOT, rewrite_manifest
 from tests.small_model import small_bundle
 
 DEADLINE_S = 120
@@ -220,3 +222,23 @@ def test_targets_and_precisions_are_checked(rtx: Library, small: Bundle, tmp_pat
         make_spec(rtx, small, 'sm86', 'int8', None)
     assert 'quantize' in caught_int8.value.hint
     assert make_spec(rtx, small, 'sm86', '', None).precision == 'fp16'
+
+
+@pytest.mark.parametrize('precision', ['fp32', 'fp16'])
+def test_parser_takes_the_shipped_graph(rtx: Library, precision: str) -> None:
+    pytest.importorskip('onnx')
+    model = (MODEL / 'model.onnx').read_bytes()
+    if precision == 'fp16':
+        model = to_half(model)
+    messages: list[str] = []
+    logger = rtx.logger(lambda severity, text: messages.append(f'{severity}: {text}'))
+    builder = rtx.module.Builder(logger)
+    network = rtx.create_network(builder)
+    parser = rtx.module.OnnxParser(network, logger)
+    assert parser.parse(model), [str(parser.get_error(i)) for i in range(parser.num_errors)]
+    assert [m for m in messages if m.startswith('error')] == []
+    types = {network.get_output(i).name: network.get_output(i).dtype for i in range(7)}
+    assert set(types) == set(OUTPUT_NAMES)
+    assert types['tokens'] == types['box_class'] == rtx.module.DataType.INT64
+    assert types['scene'] == types['boxes'] == rtx.module.DataType.FLOAT
+    assert network.get_input(0).dtype == rtx.module.DataType.UINT8
