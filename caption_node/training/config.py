@@ -35,8 +35,8 @@ class TrainConfig:
     :param encoder_rate: Peak learning rate of the encoder in it.
     :param balance: 0 draws all frames alike, 1 all sources alike.
     :param workers: Processes that prepare pictures.
-    :param height: Height of the input, pixels, a multiple of 64.
-    :param width: Width of the input, pixels, a multiple of 64.
+    :param height: Height of the input, pixels, a multiple of 128.
+    :param width: Width of the input, pixels, a multiple of 128.
     :param tokens: T, words and marks of one sentence at most.
     :param derived_share: How much of a field is read from the objects rather than learnt, 0..1;
         half where a field that can be is not named.
@@ -140,9 +140,13 @@ def load_config(path: Path) -> TrainConfig:
         except (TypeError, ValueError) as err:
             raise ConfigError(f'{path}: {name} should be {kind}, not {value!r}') from err
     try:
-        return TrainConfig(**values)
+        config = TrainConfig(**values)
     except TypeError as err:
         raise ConfigError(f'{path}: {err}') from err
+    for side in ('height', 'width'):
+        if getattr(config, side) <= 0 or getattr(config, side) % 128:
+            raise ConfigError(f'{path}: {side} should be a multiple of 128')
+    return config
 
 
 def _convert(kind: str, value: Any) -> Any:

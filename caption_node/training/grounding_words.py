@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from caption_node.description import FIELDS
-from caption_node.vocabulary import Vocabulary
+from caption_node.vocabulary import SPECIAL, Vocabulary
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,12 @@ def _colour_groups(colour: str, words: frozenset[str]) -> tuple[WordGroup, ...]:
     )
 
 
+FATIGUE = 1.5
+"""Taken off a word's logit each time that it is said."""
+_OFTEN = _words(
+    'a an the and or of in on at to by for from with as is are our us we , left right ahead lane '
+    'one two three another other'
+) | frozenset(SPECIAL)
 _LEAD = tuple(('lead', word) for word in FIELDS['lead'].values if word != 'none')
 GROUPS = (
     WordGroup(
@@ -137,3 +143,12 @@ def trigger_matrix(vocabulary: Vocabulary) -> Tensor:
 
 def _needs(group: WordGroup, before: str) -> bool:
     return before not in group.free_after and (not group.after or before in group.after)
+
+
+def weary_words(vocabulary: Vocabulary) -> Tensor:
+    """
+    Say what each word loses each time that it is said: nothing, if sentences need it often.
+
+    :returns: (V,).
+    """
+    return torch.tensor([0.0 if word in _OFTEN else FATIGUE for word in vocabulary.words])

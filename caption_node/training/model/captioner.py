@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from caption_node.description import FIELDS, OBJECT_CLASSES
-from caption_node.training.grounding_words import GROUPS, group_matrix, trigger_matrix
+from caption_node.training.grounding_words import GROUPS, group_matrix, trigger_matrix, weary_words
 from caption_node.training.model.decoder import TextDecoder
 from caption_node.training.model.detection import BoxDecoder, sample_objects
 from caption_node.training.model.nanodet import NanoDet
@@ -51,7 +51,8 @@ class Captioner(nn.Module):
         self.scene = SceneEncoder(config)
         groups, triggers = group_matrix(vocabulary), trigger_matrix(vocabulary)
         self._register_evidence()
-        self.decoder = TextDecoder(config, len(vocabulary), groups, triggers)
+        weary = weary_words(vocabulary)
+        self.decoder = TextDecoder(config, len(vocabulary), groups, triggers, weary)
 
     def _register_evidence(self) -> None:
         by_class = [[float(c in g.classes) for g in GROUPS] for c in OBJECT_CLASSES]

@@ -109,6 +109,7 @@ class TextDecoder(nn.Module):
     :param words: Size of the vocabulary V.
     :param groups: (G, V) of 0 and 1: the words that need evidence, one row a group.
     :param triggers: (V, G) of 0 and 1: behind which word each group needs it.
+    :param weary: (V,) what a word loses each time that it is said.
     """
 
     groups: Tensor
@@ -117,8 +118,11 @@ class TextDecoder(nn.Module):
     ids: Tensor
     causal: Tensor
     until: Tensor
+    weary: Tensor
 
-    def __init__(self, config: SceneConfig, words: int, groups: Tensor, triggers: Tensor) -> None:
+    def __init__(
+        self, config: SceneConfig, words: int, groups: Tensor, triggers: Tensor, weary: Tensor
+    ) -> None:
         super().__init__()
         self.length = config.tokens
         self.embedding = nn.Embedding(words, config.width)
@@ -131,6 +135,7 @@ class TextDecoder(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.register_buffer('groups', groups.float(), persistent=False)
         self.register_buffer('triggers', triggers.float(), persistent=False)
+        self.register_buffer('weary', weary.float(), persistent=False)
         special = torch.zeros(words)
         special[[PAD, BOS, UNK]] = SHUT
         self.register_buffer('special', special, persistent=False)
@@ -189,7 +194,7 @@ class TextDecoder(nn.Module):
             for i, layer in enumerate(layers):
                 x, past[i] = layer(x, scenes[i], bias, past[i])
             logits = self.norm(x) @ self.embedding.weight.T + self.bias
-            logits = (logits + self.shut(token, evidence))[:, 0]
+            logits = (logits + self.shut(torch.cat(tokens, 1), evidence)[:, -1:])[:, 0]
             token = torch.multinomial(logits.softmax(1), 1)
             tokens.append(token * alive)
             alive = alive * (token != EOS).to(torch.int64)
@@ -204,8 +209,10 @@ class TextDecoder(nn.Module):
         :returns: (B, N, V) of 0 and large negative numbers.
         """
         missing = (1 - evidence)[:, None] * SHUT
-        again = (tokens[:, :, None] == self.ids) * SHUT
-        return (self.triggers[tokens] * missing) @ self.groups + again + self.special
+        same = (tokens[:, :, None] == self.ids).to(missing)
+        worn = same.cumsum(1) * self.weary
+        shut = (self.triggers[tokens] * missing) @ self.groups + self.special
+        return shut + same * SHUT - worn
 
     def greedy(
         self, memory: Tensor, scene_bias: Tensor, evidence: Tensor
@@ -239,9 +246,10 @@ class TextDecoder(nn.Module):
             for i, layer in enumerate(layers):
                 x, past[i] = layer.step(x, past[i], bias[..., : m + t + 1])
             x = torch.cat([self.norm(x), triggered * missing], 1)
-            score = torch.addmm(common, x, output)
-            # No word twice running: small models stutter.
-            score = torch.where(token[:, None] == self.ids, SHUT, score)
+            # Small models stutter: no word twice running, and words wear out.
+            same = token[:, None] == self.ids
+            common = torch.where(same, common - self.weary, common)
+            score = torch.where(same, SHUT, torch.addmm(common, x, output))
             token = score.argmax(1)
             tokens.append(token)
             logits.append(score)
