@@ -64,7 +64,8 @@ def measure(pipeline: CaptionPipeline, part: str, kind: str, images: Iterable[Im
         for said in pipeline.describe([Frame(image) for image in group]):
             row.pictures += 1
             row.abstained += said.status == 'abstain'
-            row.reasons[said.reason.split(':')[0].split(' (')[0]] += bool(said.reason)
+            if said.reason:
+                row.reasons[said.reason.split(':')[0].split(' (')[0]] += 1
     return row
 
 

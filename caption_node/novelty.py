@@ -101,13 +101,14 @@ class Novelty:
     """
     Both judges with their limits.
 
-    :param picture_limit: Greatest log-odds against ``road`` of a picture that may be used.
+    :param picture_limits: (3,) greatest log-odds of each other kind against ``road`` in a picture
+        that may be used.
     :param embedding_limit: Greatest distance of such a picture.
     """
 
     picture: PictureJudge
     embedding: EmbeddingJudge
-    picture_limit: float
+    picture_limits: Floats
     embedding_limit: float
 
     @classmethod
@@ -115,7 +116,8 @@ class Novelty:
         """
         Read ``trust.npz``.
 
-        :param limits: ``unlike_picture`` and ``unlike_embedding``.
+        :param limits: ``unlike_covered``, ``unlike_blurred``, ``unlike_other`` and
+            ``unlike_embedding``.
         :raises BundleError: If the file cannot be read, or lacks or garbles an array.
         """
         try:
@@ -130,7 +132,7 @@ class Novelty:
             found = cls(
                 PictureJudge(**picture),
                 EmbeddingJudge(**embedding),
-                float(limits['unlike_picture']),
+                np.array([limits[f'unlike_{k}'] for k in KINDS[1:]], dtype=np.float32),
                 float(limits['unlike_embedding']),
             )
             found._try(embedding['centres'].shape[1])
@@ -155,8 +157,9 @@ class Novelty:
         :param embedding: (E,) of the picture.
         """
         logits = self.picture.logits(picture_features(image))
-        if float(against_road(logits)) > self.picture_limit:
-            return REASONS[KINDS[1 + int(logits[1:].argmax())]]
+        excess = against_road(logits) - self.picture_limits
+        if float(excess.max()) > 0:
+            return REASONS[KINDS[1 + int(excess.argmax())]]
         if float(self.embedding.distance(embedding)) > self.embedding_limit:
             return UNLIKE
         return ''
@@ -164,9 +167,9 @@ class Novelty:
 
 def against_road(logits: Floats) -> Floats:
     """
-    Return the log-odds that a picture shows no road.
+    Return the log-odds of every other kind against ``road``.
 
     :param logits: (..., 4).
+    :returns: (..., 3).
     """
-    others = np.logaddexp.reduce(logits[..., 1:], axis=-1)
-    return np.asarray(others - logits[..., 0], dtype=np.float32)
+    return np.asarray(logits[..., 1:] - logits[..., :1], dtype=np.float32)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from caption_node.backends.registry import open_backend
 from caption_node.bundle import TRUST_FILE, Bundle, sha256_of
 from caption_node.errors import BundleError, CaptionError, ConfigError
-from caption_node.novelty import EmbeddingJudge
+from caption_node.novelty import KINDS, EmbeddingJudge
 from caption_node.picture_features import picture_features
 from caption_node.preprocess import letterbox
 from caption_node.training.labels import read_labels
@@ -107,8 +107,9 @@ def write_trust(
         manifest = json.loads(file.read_text(encoding='utf-8'))
         _replace(folder / TRUST_FILE, content.getvalue())
         manifest['sha256'][TRUST_FILE] = sha256_of(folder / TRUST_FILE)
-        manifest['abstain']['unlike_picture'] = round(float(pictures['limit']), 4)
-        manifest['abstain']['unlike_embedding'] = round(float(embeddings['limit']), 4)
+        limits = dict(zip(KINDS[1:], pictures['limit'].tolist(), strict=True))
+        limits['embedding'] = float(embeddings['limit'])
+        manifest['abstain'] |= {f'unlike_{k}': round(v, 4) for k, v in limits.items()}
         _replace(file, (json.dumps(manifest, indent=2) + '\n').encode())
     except (OSError, ValueError, KeyError, TypeError) as err:
         raise BundleError(f'{folder} cannot take {TRUST_FILE}: {err}') from err

@@ -58,7 +58,7 @@ def toy_features(seed: int) -> tuple[np.ndarray, list[str], np.ndarray]:
     centres = rng.normal(0, 1, (4, WIDTH))
     features = np.array([centres[KINDS.index(k)] for k in kinds])
     features = (features + rng.normal(0, 0.5, features.shape)).astype(np.float32)
-    return features, kinds, np.arange(400) % 10 == 0
+    return features, kinds, np.arange(400) % 7 == 0
 
 
 def toy_embeddings(seed: int) -> tuple[np.ndarray, list[str], list[str], np.ndarray]:
@@ -67,7 +67,7 @@ def toy_embeddings(seed: int) -> tuple[np.ndarray, list[str], list[str], np.ndar
     x = rng.normal(0, 0.1, (300, 16)) + np.eye(16)[[i % 2 for i in range(300)]]
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     sources = ['one' if i < 200 else 'two' for i in range(300)]
-    return x.astype(np.float32), groups, sources, np.arange(300) % 10 == 0
+    return x.astype(np.float32), groups, sources, np.arange(300) % 7 == 0
 
 
 def test_judges_learn_their_kinds_and_survive_the_file(model_copy: Path) -> None:

@@ -13,7 +13,7 @@ from caption_node.novelty import KINDS, REASONS, UNLIKE, Novelty, against_road
 from caption_node.picture_features import picture_features
 from tests.conftest import street
 
-LIMITS = {'unlike_picture': 0.0, 'unlike_embedding': 2.0}
+LIMITS = {f'unlike_{kind}': 0.0 for kind in KINDS[1:]} | {'unlike_embedding': 2.0}
 WIDTH = picture_features(street()).size
 
 
@@ -51,9 +51,18 @@ def test_road_with_a_known_embedding_is_trusted_and_a_far_one_is_not(tmp_path: P
     assert judges.fault(street(), far) == UNLIKE
 
 
-def test_log_odds_are_those_of_all_other_kinds_together() -> None:
-    logits = np.log(np.array([[0.7, 0.1, 0.1, 0.1], [0.1, 0.2, 0.3, 0.4]], dtype=np.float32))
-    assert against_road(logits) == pytest.approx(np.log([0.3 / 0.7, 0.9 / 0.1]), abs=1e-5)
+def test_every_kind_has_its_own_limit(tmp_path: Path) -> None:
+    unsure = {**arrays(0), 'picture_out_bias': np.array([1.0, 0.0, 0.5, 0.2], np.float32)}
+    np.savez(tmp_path / 'trust.npz', **unsure)
+    known = np.eye(8, dtype=np.float32)[0]
+    for strict, reason in ((0.0, ''), (-0.9, REASONS['blurred'])):
+        limits = {**LIMITS, 'unlike_blurred': strict}
+        assert Novelty.load(tmp_path / 'trust.npz', limits).fault(street(), known) == reason
+
+
+def test_log_odds_are_those_against_a_road() -> None:
+    logits = np.log(np.array([0.7, 0.1, 0.1, 0.1], dtype=np.float32))
+    assert against_road(logits) == pytest.approx([np.log(1 / 7)] * 3, abs=1e-5)
 
 
 @pytest.mark.parametrize('name', ['picture_hidden', 'picture_out_bias', 'embedding_centres'])
@@ -76,8 +85,10 @@ def test_file_that_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> N
 
 def test_missing_limit_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / 'trust.npz', **arrays(0))
-    with pytest.raises(BundleError, match='unlike_embedding'):
-        Novelty.load(tmp_path / 'trust.npz', {'unlike_picture': 0.0})
+    for name in LIMITS:
+        fewer = {k: v for k, v in LIMITS.items() if k != name}
+        with pytest.raises(BundleError, match=name):
+            Novelty.load(tmp_path / 'trust.npz', fewer)
 
 
 @pytest.mark.parametrize('shape', [(384, 640), (1, 1), (1, 640), (384, 2), (17, 33)])
