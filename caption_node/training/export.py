@@ -16,6 +16,7 @@ import torch
 from caption_node.bundle import FORMAT_VERSION, sha256_of
 from caption_node.description import FIELDS, OBJECT_CLASSES
 from caption_node.training.model.captioner import OUTPUT_NAMES, Captioner
+from caption_node.training.model.scene import LAMP_SCORE
 from caption_node.vocabulary import Vocabulary
 
 OPSET = 17
@@ -27,7 +28,7 @@ DEFAULT_THRESHOLDS = {
     'motorcycle': 0.35,
     'bus': 0.4,
     'truck': 0.4,
-    'traffic light': 0.3,
+    'traffic light': LAMP_SCORE,
     'stop sign': 0.4,
     'animal': 0.5,
 }

@@ -62,7 +62,7 @@ def _colour_groups(colour: str, words: frozenset[str]) -> tuple[WordGroup, ...]:
     )
 
 
-FATIGUE = 1.5
+FATIGUE = 2.0
 """Taken off a word's logit each time that it is said."""
 _OFTEN = _words(
     'a an the and or of in on at to by for from with as is are our us we , left right ahead lane '

@@ -11,7 +11,7 @@ from caption_node.training.model.decoder import TextDecoder
 from caption_node.training.model.detection import BoxDecoder, sample_objects
 from caption_node.training.model.nanodet import NanoDet
 from caption_node.training.model.scene import (
-    PUBLISHED_SCORE,
+    LAMP_SCORE,
     SPOKEN_SCORE,
     Features,
     SceneConfig,
@@ -58,10 +58,7 @@ class Captioner(nn.Module):
         by_class = [[float(c in g.classes) for g in GROUPS] for c in OBJECT_CLASSES]
         values = [(f.name, v) for f in FIELDS.values() for v in f.values or [''] * f.width]
         by_value = [[float(pair in g.values) for g in GROUPS] for pair in values]
-        # Lamps are small, and the field must agree.
-        limits = [
-            PUBLISHED_SCORE if c == 'traffic light' else SPOKEN_SCORE for c in OBJECT_CLASSES
-        ]
+        limits = [LAMP_SCORE if c == 'traffic light' else SPOKEN_SCORE for c in OBJECT_CLASSES]
         self.register_buffer('by_class', torch.tensor(by_class), persistent=False)
         self.register_buffer('by_value', torch.tensor(by_value), persistent=False)
         self.register_buffer('limits', torch.tensor(limits), persistent=False)
