@@ -149,8 +149,8 @@ class CaptionPipeline(Closed):
         scene = {}
         for name, spec in FIELDS.items():
             piece = self.bundle.fields[name]
-            raw = logits[piece.start : piece.start + piece.width] / piece.temperature
-            scene[name] = FieldValue(*_read_field(spec.kind, spec.values, raw))
+            raw = logits[piece.start : piece.start + piece.width]
+            scene[name] = FieldValue(*_read_field(spec.kind, spec.values, raw, piece.temperature))
         if (scene['lead'].value == 'none') != (scene['lead_range'].value == 'none'):
             # The two heads contradict each other: the surer one decides.
             scene['lead'], scene['lead_range'] = self._settle_lead(scene, logits)
@@ -202,19 +202,19 @@ def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _read_field(
-    kind: str, values: tuple[str, ...], logits: NDArray[np.float32]
+    kind: str, values: tuple[str, ...], logits: NDArray[np.float32], temperature: float
 ) -> tuple[Value, float]:
+    """Return the likeliest value and how sure it is; the temperature changes the latter only."""
     if kind == 'boolean':
-        p = 1.0 / (1.0 + float(np.exp(-np.clip(logits[0], -30, 30))))
+        p = 1.0 / (1.0 + float(np.exp(-np.clip(logits[0] / temperature, -30, 30))))
         return p >= 0.5, max(p, 1.0 - p)
-    probability = _softmax(logits)
+    probability = _softmax(logits / temperature)
     if kind == 'categorical':
         best = int(probability.argmax())
         return values[best], float(probability[best])
     # Nobody agrees on whether there are nine or ten: the likeliest bucket, and the likeliest count
     # in it. The confidence is the bucket's.
     bounds = [*COUNT_BUCKETS, MAX_COUNT + 1]
-    share = np.add.reduceat(probability, COUNT_BUCKETS)
-    best = int(share.argmax())
-    inside = probability[bounds[best] : bounds[best + 1]]
-    return bounds[best] + int(inside.argmax()), float(min(1.0, share[best]))
+    best = int(np.add.reduceat(_softmax(logits), COUNT_BUCKETS).argmax())
+    inside = slice(bounds[best], bounds[best + 1])
+    return bounds[best] + int(logits[inside].argmax()), min(1.0, float(probability[inside].sum()))

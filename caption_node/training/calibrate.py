@@ -16,11 +16,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from caption_node.description import FIELDS
+from caption_node.description import COUNT_BUCKETS, FIELDS
 from caption_node.evaluation.denials import denied_claims
 from caption_node.evaluation.frames import LabelledFrame
 from caption_node.training.data import Batches
-from caption_node.training.field_loss import count_targets
 from caption_node.training.model.captioner import Captioner
 from caption_node.vocabulary import PAD, Vocabulary
 
@@ -84,12 +83,25 @@ def fit_temperatures(logits: Tensor, targets: Tensor) -> dict[str, float]:
             if spec.kind == 'boolean':
                 loss = F.binary_cross_entropy_with_logits(part[:, 0] / t, targets[:, i].float())
             elif spec.kind == 'count':
-                loss = -(count_targets(targets[:, i]) * (part / t).log_softmax(1)).sum(1).mean()
+                loss = F.nll_loss(_bucket_log_p(part / t), _bucket(targets[:, i]))
             else:
                 loss = F.cross_entropy(part / t, targets[:, i])
             scores.append(float(loss))
         found[name] = float(_TEMPERATURES[int(np.argmin(scores))])
     return found
+
+
+def _bucket(count: Tensor) -> Tensor:
+    """Return (N,) the bucket of each count."""
+    starts = torch.tensor(COUNT_BUCKETS[1:], device=count.device)
+    return (count[:, None] >= starts).sum(1)
+
+
+def _bucket_log_p(logits: Tensor) -> Tensor:
+    """(N, 16) logits of counts to (N, buckets) log-probabilities."""
+    owner = _bucket(torch.arange(logits.shape[1], device=logits.device))
+    whole = torch.zeros(logits.shape[0], len(COUNT_BUCKETS), device=logits.device)
+    return whole.index_add_(1, owner, logits.softmax(1)).clamp(min=1e-6).log()
 
 
 def fit_logistic(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:

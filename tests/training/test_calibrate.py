@@ -1,0 +1,45 @@
+# SPDX-FileCopyrightText: 2026 The caption_node authors
+# SPDX-License-Identifier: Apache-2.0
+"""Confidences: what is read of counts, and temperatures that make them honest."""
+
+import numpy as np
+import pytest
+import torch
+
+from caption_node.description import FIELDS
+from caption_node.pipeline import _read_field
+from caption_node.training.calibrate import fit_temperatures
+
+
+def bell(centre: float, width: float) -> np.ndarray:
+    return (-(((np.arange(16) - centre) / width) ** 2) / 2).astype(np.float32)
+
+
+@pytest.mark.parametrize(('centre', 'count'), [(0.1, 0), (1.0, 1), (2.6, 3), (5.2, 5), (9.0, 9)])
+def test_count_is_the_likeliest_of_the_likeliest_bucket(centre: float, count: int) -> None:
+    value, sure = _read_field('count', (), bell(centre, 0.4), 1.0)
+    assert value == count
+    assert 0.8 < sure <= 1.0
+
+
+def test_temperature_changes_how_sure_a_count_is_but_not_the_count() -> None:
+    sharp, soft = (_read_field('count', (), bell(3.0, 0.6), t) for t in (1.0, 4.0))
+    assert sharp[0] == soft[0] == 3
+    assert soft[1] < sharp[1]
+
+
+def test_counts_that_are_often_wrong_get_a_high_temperature() -> None:
+    rng = np.random.default_rng(0)
+    width = sum(f.width for f in FIELDS.values())
+    logits, targets = np.zeros((400, width), np.float32), np.zeros((400, len(FIELDS)), np.int64)
+    start = 0
+    for i, (name, spec) in enumerate(FIELDS.items()):
+        if name == 'vehicles':
+            for k in range(400):
+                true = int(rng.integers(0, 12))
+                targets[k, i] = true
+                said = true if rng.random() < 0.6 else int(rng.integers(0, 12))
+                logits[k, start : start + spec.width] = bell(said, 0.3)
+        start += spec.width
+    found = fit_temperatures(torch.from_numpy(logits), torch.from_numpy(targets))
+    assert found['vehicles'] > 2.0
