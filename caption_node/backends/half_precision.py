@@ -16,11 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from caption_node.backends.equal_nodes import share_equal_nodes
 from caption_node.errors import BackendUnavailableError, EngineError
 
-CONVERSION = 'half-5'
-"""Changes when the conversions do, and with them the key of every engine."""
+CONVERSION = 'half-6'
+"""Changes when the conversion does, and with it the key of every FP16 engine."""
 
 _LARGEST = 65504.0
 EXACT_DEPTH = 1000
@@ -54,20 +53,7 @@ def to_half(model: bytes, emulate: bool = False, exact_depth: int = EXACT_DEPTH)
     :raises EngineError: If the graph cannot be read.
     """
     onnx, graph_model = read_graph(model)
-    share_equal_nodes(graph_model.graph)
     _Conversion(graph_model, onnx, emulate, exact_depth).run()
-    return bytes(graph_model.SerializeToString())
-
-
-def to_single(model: bytes) -> bytes:
-    """
-    Return the graph in the precision that it has, with nothing computed twice.
-
-    :raises BackendUnavailableError: If the package onnx is missing.
-    :raises EngineError: If the graph cannot be read.
-    """
-    _, graph_model = read_graph(model)
-    share_equal_nodes(graph_model.graph)
     return bytes(graph_model.SerializeToString())
 
 
@@ -83,7 +69,7 @@ def read_graph(model: bytes) -> tuple[Any, Any]:
         import onnx
     except ImportError as err:
         raise BackendUnavailableError(
-            'preparing a graph takes the package onnx', 'run `pip install onnx`'
+            'making an FP16 graph takes the package onnx', 'run `pip install onnx`'
         ) from err
     try:
         return onnx, onnx.load_from_string(model)
