@@ -72,6 +72,7 @@ class EngineSpec:
 
     def key(self, bundle: Bundle) -> EngineKey:
         """Return what tells this engine from all others."""
+        conversion = CONVERSION if self.precision == 'fp16' else 'as exported'
         level = 'default' if self.level is None else self.level
         sizes = (f'{b}x{bundle.height}x{bundle.width}x3' for b in _batches(bundle))
         return EngineKey(
@@ -83,7 +84,7 @@ class EngineSpec:
             target=self.target,
             precision=self.precision,
             shapes='image:' + ','.join(sizes),
-            options=f'graph {CONVERSION}, level {level}, no TF32',
+            options=f'graph {conversion}, level {level}, no TF32',
         )
 
 

@@ -16,7 +16,7 @@ import sys
 from threading import Lock, Thread
 from typing import IO, Any
 
-from caption_node.backends.half_precision import to_half, to_single
+from caption_node.backends.half_precision import to_half
 from caption_node.backends.libraries import Library, load_library
 from caption_node.errors import CaptionError, EngineError
 
@@ -102,8 +102,9 @@ def build(job: dict[str, Any], reporter: _Reporter) -> int:
     """
     library = load_library(job['library'])
     model = Path(job['model']).read_bytes()
-    reporter.send(stage='preparing the graph', share=0.0)
-    model = to_half(model) if job['precision'] == 'fp16' else to_single(model)
+    if job['precision'] == 'fp16':
+        reporter.send(stage='converting to fp16', share=0.0)
+        model = to_half(model)
     reporter.send(stage='parsing', share=_CONVERTED)
     trt, logger = library.module, library.logger(reporter.say)
     builder = trt.Builder(logger)

@@ -1,14 +1,14 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
 """
-A strongly typed FP16 graph made from the FP32 one: the learned layers in FP16, the rest in FP32.
+A strongly typed FP16 graph made from the FP32 one: matrix products in FP16, the rest in FP32.
 
-FP16 are convolutions and matrix products with weights, where nearly all the arithmetic is, and
-what only moves their results about. FP32 stay, by construction and not by name: box decoding and
-suppression, softmax, logsumexp and argmax, layer norms and the residual stream between them,
-thresholds and tables; and the convolutions nearest to the pixels, whose rounding is the same over
-a whole flat area and adds up instead of averaging out. So a retrained or redesigned graph needs no
-new list. The graph's inputs and outputs keep their types.
+FP16 are matrix products with weights (decoder, attention, heads) and what only moves their results
+about. FP32 stay, by construction and not by name: box decoding and suppression, softmax, logsumexp
+and argmax, layer norms and the residual stream between them, thresholds and tables; and the
+convolutions, whose rounding is the same over a whole flat area, adds up instead of averaging out,
+and carries boxes over a threshold (benchmarks/precision.py compares). So a retrained or redesigned
+graph needs no new list. The graph's inputs and outputs keep their types.
 """
 
 from collections.abc import Iterable
@@ -16,15 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from caption_node.backends.equal_nodes import share_equal_nodes
 from caption_node.errors import BackendUnavailableError, EngineError
 
-CONVERSION = 'half-4'
-"""Changes when the conversions do, and with them the key of every engine."""
+CONVERSION = 'half-6'
+"""Changes when the conversion does, and with it the key of every FP16 engine."""
 
 _LARGEST = 65504.0
-EXACT_DEPTH = 36
-"""So many convolutions in a row stay FP32: two thirds of the backbone. Of the noise that FP16
+EXACT_DEPTH = 1000
+"""So many convolutions in a row, from the pixels, stay FP32: all of them. Of the noise that FP16
 brings into the scores of boxes, the first one alone makes most, each later one less."""
 _CONVOLUTIONS = {'Conv', 'ConvTranspose'}
 _LEARNED = {'Conv', 'ConvTranspose', 'Gemm', 'MatMul'}
@@ -54,20 +53,7 @@ def to_half(model: bytes, emulate: bool = False, exact_depth: int = EXACT_DEPTH)
     :raises EngineError: If the graph cannot be read.
     """
     onnx, graph_model = read_graph(model)
-    share_equal_nodes(graph_model.graph)
     _Conversion(graph_model, onnx, emulate, exact_depth).run()
-    return bytes(graph_model.SerializeToString())
-
-
-def to_single(model: bytes) -> bytes:
-    """
-    Return the graph in the precision that it has, with nothing computed twice.
-
-    :raises BackendUnavailableError: If the package onnx is missing.
-    :raises EngineError: If the graph cannot be read.
-    """
-    _, graph_model = read_graph(model)
-    share_equal_nodes(graph_model.graph)
     return bytes(graph_model.SerializeToString())
 
 
@@ -83,7 +69,7 @@ def read_graph(model: bytes) -> tuple[Any, Any]:
         import onnx
     except ImportError as err:
         raise BackendUnavailableError(
-            'preparing a graph takes the package onnx', 'run `pip install onnx`'
+            'making an FP16 graph takes the package onnx', 'run `pip install onnx`'
         ) from err
     try:
         return onnx, onnx.load_from_string(model)

@@ -37,7 +37,7 @@ class Job:
     What makes two runs give the same descriptions.
 
     :param recording: Fingerprint of the recording.
-    :param model: Hash, backend and precision.
+    :param model: Hashes of graph and manifest, backend and precision.
     :param batch: Frames per run of the model.
     """
 

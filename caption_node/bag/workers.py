@@ -27,6 +27,7 @@ from caption_node.bag.images import RecordedImage, read_image_message
 from caption_node.bag.reader import BagReader
 from caption_node.bag.storage import Message
 from caption_node.batching import Described, describe_all
+from caption_node.bundle import sha256_of
 from caption_node.closing import Closed
 from caption_node.description import ModelInfo, SceneDescription
 from caption_node.errors import BackendError, CaptionError
@@ -85,6 +86,8 @@ class Workers(Closed):
     def __init__(self, work: Work, jobs: int = 1) -> None:
         self._pipeline: CaptionPipeline | None = _open(work)
         self.model: ModelInfo = self._pipeline.model
+        # Thresholds and calibration change what is said, too.
+        self.manifest_sha256 = sha256_of(self._pipeline.bundle.path / 'manifest.json')
         batch = min(work.batch, self._pipeline.bundle.max_batch)
         threads = work.threads or (1 if jobs > 1 else 0)
         self.work = Work(work.model, work.backend, threads, batch, work.thumbnail_width)

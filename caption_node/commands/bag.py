@@ -205,7 +205,7 @@ def _stem(bag: Path) -> str:
 
 def _job(bag: Path, workers: Workers, names: Sequence[str], every_s: float) -> Job:
     model = workers.model
-    said_by = f'{model.sha256} {model.backend} {model.precision}'
+    said_by = ' '.join((model.sha256, workers.manifest_sha256, model.backend, model.precision))
     return Job(fingerprint(bag), said_by, tuple(names), every_s, workers.work.batch)
 
 

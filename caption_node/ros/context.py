@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from threading import Event, Thread, current_thread, main_thread
+from threading import enumerate as enumerate_threads
 
 import rclpy
 from rclpy.impl.implementation_singleton import rclpy_implementation
@@ -20,6 +21,7 @@ MAX_DOMAIN_ID = 232
 """Above it the UDP ports of DDS would be over 65535, and Fast DDS ends the process."""
 
 
+_WATCH = 'leave-on-time'
 LEAVE_LIMIT_S = 1.2
 """Nodes have to leave within 2 s of a signal."""
 
@@ -64,11 +66,26 @@ def leaving_on_time(limit_s: float = LEAVE_LIMIT_S) -> Iterator[None]:
             sys.stderr.flush()
             os._exit(0)
 
-    Thread(target=watch, name='leave-on-time', daemon=True).start()
+    Thread(target=watch, name=_WATCH, daemon=True).start()
     try:
         yield
     finally:
         left.set()
+
+
+def end_if_threads_remain(status: int) -> None:
+    """
+    End the process at once if a thread is still inside a library, loading a model for instance.
+
+    The interpreter's own end would tear such a thread down in the midst of foreign code, which
+    aborts the process.
+
+    :param status: Exit status.
+    """
+    if any(thread.daemon and thread.name != _WATCH for thread in enumerate_threads()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
 
 
 def without_ros_arguments(arguments: Sequence[str]) -> list[str]:

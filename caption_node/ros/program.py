@@ -11,7 +11,13 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.utilities import try_shutdown
 
 from caption_node.errors import CaptionError, ConfigError
-from caption_node.ros.context import RCLError, init_ros, leaving_on_time, without_ros_arguments
+from caption_node.ros.context import (
+    RCLError,
+    end_if_threads_remain,
+    init_ros,
+    leaving_on_time,
+    without_ros_arguments,
+)
 from caption_node.ros.node import CaptionNode
 
 
@@ -30,12 +36,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     try:
         parser.parse_args(without_ros_arguments(line)[1:])
-        return _run(line)
+        status = _run(line)
     except CaptionError as err:
         sys.stderr.write(f'error: {err}\n')
         if err.hint:
             sys.stderr.write(f'hint: {err.hint}\n')
-        return 1
+        status = 1
+    end_if_threads_remain(status)
+    return status
 
 
 def _run(line: list[str]) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 import pytest
 
-from caption_node.backends.half_precision import to_half, to_single
+from caption_node.backends.half_precision import to_half
 from caption_node.errors import EngineError
 from tests.conftest import MODEL
 from tests.small_model import small_graph
@@ -101,34 +101,3 @@ def test_weights_beyond_fp16_are_cut_and_not_infinite() -> None:
 def test_garbage_is_refused() -> None:
     with pytest.raises(EngineError, match='cannot be read'):
         to_half(b'not a graph')
-
-
-def test_what_is_equal_is_computed_once_and_nothing_else_changes(
-    images: NDArray[np.uint8],
-) -> None:
-    source = onnx.load_from_string(small_graph())
-    nodes = source.graph.node
-    # The first layer once more, through a copy of its weights, as an unrolled loop has it.
-    conv = next(n for n in nodes if n.output[0] == 'c1')
-    relu = next(n for n in nodes if n.output[0] == 'r1')
-    again = onnx.helper.make_node('Conv', [conv.input[0], 'copy'], ['c1_again'])
-    again.attribute.extend(conv.attribute)
-    place = list(nodes).index(relu)
-    nodes.insert(place, onnx.helper.make_node('Add', ['c1', 'c1_again'], ['twice']))
-    nodes.insert(place, again)
-    nodes.insert(place, onnx.helper.make_node('Identity', ['w1'], ['copy']))
-    relu.input[0] = 'twice'
-    single = to_single(source.SerializeToString())
-    kinds = [n.op_type for n in onnx.load_from_string(single).graph.node]
-    assert kinds.count('Conv') == [n.op_type for n in nodes].count('Conv') - 1
-    before, after = run(source.SerializeToString(), images), run(single, images)
-    for name, values in before.items():
-        assert np.allclose(values, after[name], atol=1e-6)
-
-
-def test_other_attributes_are_another_node() -> None:
-    source = onnx.load_from_string(small_graph())
-    before = [n.op_type for n in source.graph.node]
-    after = [n.op_type for n in onnx.load_from_string(to_single(small_graph())).graph.node]
-    assert after.count('ArgMax') == before.count('ArgMax') == 2
-    assert after.count('Gemm') == before.count('Gemm')
