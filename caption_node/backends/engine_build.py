@@ -202,6 +202,7 @@ def _build(
         'precision': spec.precision,
         'level': spec.level,
         'model': str(bundle.model_path.resolve()),
+        'model_sha256': bundle.sha256,
         'shapes': {'image': [[b, bundle.height, bundle.width, 3] for b in _batches(bundle)]},
         'output': str(output.resolve()),
         'nice': niceness,

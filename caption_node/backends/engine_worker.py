@@ -9,6 +9,7 @@ The job comes as one JSON line on standard input, progress goes to standard outp
 When standard input ends, the one who asked is gone, and so is the worker.
 """
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -102,6 +103,8 @@ def build(job: dict[str, Any], reporter: _Reporter) -> int:
     """
     library = load_library(job['library'])
     model = Path(job['model']).read_bytes()
+    if hashlib.sha256(model).hexdigest() != job['model_sha256']:
+        raise EngineError(f'{job["model"]} was replaced after it was opened', 'start again')
     if job['precision'] == 'fp16':
         reporter.send(stage='converting to fp16', share=0.0)
         model = to_half(model)

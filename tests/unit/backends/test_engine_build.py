@@ -26,7 +26,7 @@ from caption_node.backends.protocol import OUTPUT_NAMES
 from caption_node.bundle import Bundle
 from caption_node.errors import BuildCancelledError, ConfigError, EngineError
 from tests.conftest import MODEL, ROOT, rewrite_manifest
-from tests.small_model import small_bundle
+from tests.small_model import small_bundle, small_graph
 
 DEADLINE_S = 120
 WORKER = 'caption_node.backends.engine_worker'
@@ -182,11 +182,22 @@ def test_graph_that_the_parser_refuses_is_an_error_with_its_words(
 
 
 def test_garbage_is_an_error(rtx: Library, tmp_path: Path, cache: EngineCache) -> None:
-    bundle = small_bundle(tmp_path / 'model')
-    bundle.model_path.write_bytes(b'not a graph')
+    folder = small_bundle(tmp_path / 'model').path
+    (folder / 'model.onnx').write_bytes(b'not a graph')
+    rewrite_manifest(folder)
+    bundle = Bundle.load(folder)
     for precision in ('fp16', 'fp32'):
         with pytest.raises(EngineError):
             ensure_engine(cache, bundle, make_spec(rtx, bundle, 'sm86', precision, None))
+
+
+def test_graph_that_was_replaced_meanwhile_is_not_built(
+    rtx: Library, tmp_path: Path, cache: EngineCache
+) -> None:
+    bundle = small_bundle(tmp_path / 'model')
+    bundle.model_path.write_bytes(small_graph(1))
+    with pytest.raises(EngineError, match='replaced'):
+        ensure_engine(cache, bundle, make_spec(rtx, bundle, 'sm86', 'fp32', None))
 
 
 def test_full_disk_is_an_error_and_leaves_nothing(
