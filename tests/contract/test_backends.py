@@ -69,7 +69,8 @@ def test_outputs_have_the_shapes_and_ranges_of_the_contract(
     o = backend.run(images)
     b = len(images)
     k = o.boxes.shape[1]
-    assert o.tokens.shape == o.token_logp.shape == (b, 32)
+    manifest = json.loads((bundle.path / 'manifest.json').read_text(encoding='utf-8'))
+    assert o.tokens.shape == o.token_logp.shape == (b, manifest['tokens'])
     assert o.boxes.shape == (b, k, 4)
     assert o.box_class.shape == o.box_score.shape == (b, k)
     assert o.scene.shape == (b, sum(f.width for f in bundle.fields.values()))
