@@ -36,7 +36,7 @@ from caption_node.training.train import cache_folder
 from caption_node.training.weights import load_network
 
 BATCH = 32
-SHARES = (0.125, 0.25, 0.5, 1.0)
+SHARES = (0.25, 0.5, 1.0)
 Truth = list[list[dict[str, Value]]]
 
 
