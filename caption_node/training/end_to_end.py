@@ -9,7 +9,6 @@ themselves are learnt in the second stage.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-import os
 from typing import Any
 
 import numpy as np
@@ -28,8 +27,9 @@ from caption_node.training.labels import Label, Record
 from caption_node.training.model.captioner import Captioner
 from caption_node.training.model.roles import DERIVED
 from caption_node.training.objectives.mle import SentenceEncoder, contrast_loss, word_loss
-from caption_node.training.progress import Journal, log
+from caption_node.training.progress import Journal
 from caption_node.training.render_store import RENDER_SOURCE
+from caption_node.training.stage import Stage
 from caption_node.vocabulary import BOS, Vocabulary
 
 
@@ -154,7 +154,7 @@ def losses(
     return total, {name: float(value.detach()) for name, value in parts.items()}
 
 
-class EncoderRun:
+class EncoderRun(Stage):
     """The first stage as something that can be stopped and resumed."""
 
     def __init__(
@@ -173,48 +173,25 @@ class EncoderRun:
         targets = torch.tensor([r.labels[0].targets() for r in [*used, *renders]])
         self.weights = {k: v.to(config.device) for k, v in field_weights(targets).items()}
         self.sentences = SentenceEncoder(len(vocabulary), model.config.embedding)
-        self.trained = nn.ModuleDict({'model': model, 'sentences': self.sentences})
+        trained = nn.ModuleDict({'model': model, 'sentences': self.sentences})
+        trained.to(config.device)
         # Twice as fast on CPUs as the usual order of axes.
-        self.trained.to(config.device)
-        self.trained.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        trained.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         for part in (model.detector.backbone.stem, model.detector.backbone.stage2):
             part.requires_grad_(False)  # edges and textures are the same on every road
-        self.optimiser = torch.optim.AdamW(self._groups(), weight_decay=config.weight_decay)
-        self.average = {k: v.detach().clone() for k, v in self.trained.state_dict().items()}
-        self.step = 0
-        self.checkpoint = config.work / 'encoder.pt'
+        optimiser = torch.optim.AdamW(self._groups(), weight_decay=config.weight_decay)
+        file = config.work / 'encoder.pt'
+        super().__init__('encoder', trained, optimiser, file, config.encoder_average)
 
     def _groups(self) -> list[dict[str, Any]]:
         slow = {id(p) for p in self.model.detector.parameters()}
-        fast = [p for p in self.trained.parameters() if id(p) not in slow]
+        fast = [p for p in self.model.parameters() if id(p) not in slow]
+        fast += self.sentences.parameters()
         tuned = [p for p in self.model.detector.parameters() if p.requires_grad]
         return [
             {'params': tuned, 'peak': self.config.encoder_rate},
             {'params': fast, 'peak': self.config.learning_rate},
         ]
-
-    def resume(self) -> None:
-        """Take up the last checkpoint, if there is one."""
-        if not self.checkpoint.exists():
-            return
-        state = torch.load(self.checkpoint, weights_only=True, map_location=self.config.device)
-        self.trained.load_state_dict(state['trained'])
-        self.average = state['average']
-        self.optimiser.load_state_dict(state['optimiser'])
-        self.step = int(state['step'])
-        log(f'encoder resumed at step {self.step}')
-
-    def save(self) -> None:
-        """Write a checkpoint beside its name and rename it."""
-        scratch = self.checkpoint.with_suffix('.tmp')
-        state = {
-            'trained': self.trained.state_dict(),
-            'average': self.average,
-            'optimiser': self.optimiser.state_dict(),
-            'step': self.step,
-        }
-        torch.save(state, scratch)
-        os.replace(scratch, self.checkpoint)
 
     def train(self, until: int | None = None) -> None:
         """
@@ -239,8 +216,7 @@ class EncoderRun:
                 journal.step(self.step, parts)
                 if self.step % 50 == 0:
                     self.save()
-        self.save()
-        self.trained.load_state_dict(self.average)
+        self.finish()
 
     def _take(self, views: Views) -> dict[str, float]:
         """Take one step and return the parts of its loss."""
@@ -249,12 +225,7 @@ class EncoderRun:
         for group in self.optimiser.param_groups:
             group['lr'] = group['peak'] * self._rate()
         loss, parts = losses(self.model, self.sentences, views, self.weights, config)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.trained.parameters(), 5.0)
-        self.optimiser.step()
-        self._update_average()
-        self.step += 1
+        self.descend(loss, 5.0)
         return parts
 
     def _rate(self) -> float:
@@ -265,10 +236,3 @@ class EncoderRun:
             return (self.step + 1) / warmup
         progress = (self.step - warmup) / max(1, config.encoder_steps - warmup)
         return 0.02 + 0.98 * 0.5 * (1 + float(np.cos(np.pi * progress)))
-
-    def _update_average(self) -> None:
-        keep = min(self.config.encoder_average, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for name, value in self.trained.state_dict().items():
-                if value.is_floating_point():
-                    self.average[name].lerp_(value.detach(), 1 - keep)

@@ -10,7 +10,6 @@ Killed at any point, the same command goes on where it was.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 import hashlib
-import os
 from pathlib import Path
 import time
 
@@ -45,6 +44,7 @@ from caption_node.training.objectives.mle import SentenceEncoder, contrast_loss,
 from caption_node.training.progress import Journal, log
 from caption_node.training.render_store import stored_renders
 from caption_node.training.sentences import train_sentences
+from caption_node.training.stage import Stage
 from caption_node.training.weather import CONDITIONS
 from caption_node.training.weights import save_network
 from caption_node.vocabulary import Vocabulary
@@ -189,8 +189,8 @@ def learning_rate(step: int, config: TrainConfig) -> float:
     return config.learning_rate * (0.02 + 0.98 * 0.5 * (1 + float(np.cos(np.pi * progress))))
 
 
-class Run:
-    """A training run that can be stopped and resumed."""
+class Run(Stage):
+    """The second stage: heads, and a decoder beside them, over cached features."""
 
     def __init__(self, config: TrainConfig, model: Captioner, batches: Batches) -> None:
         self.config = config
@@ -198,38 +198,14 @@ class Run:
         self.batches = batches
         words = model.decoder.embedding.num_embeddings
         self.sentences = SentenceEncoder(words, model.config.embedding)
-        self.trained = nn.ModuleDict(
+        trained = nn.ModuleDict(
             {'scene': model.scene, 'decoder': model.decoder, 'sentences': self.sentences}
         )
-        self.optimiser = torch.optim.AdamW(
-            self.trained.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        optimiser = torch.optim.AdamW(
+            trained.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
-        self.average = {k: v.detach().clone() for k, v in self.trained.state_dict().items()}
-        self.step = 0
-        self.checkpoint = config.work / 'checkpoint.pt'
-
-    def resume(self) -> None:
-        """Take up the last checkpoint, if there is one."""
-        if not self.checkpoint.exists():
-            return
-        state = torch.load(self.checkpoint, weights_only=True)
-        self.trained.load_state_dict(state['trained'])
-        self.average = state['average']
-        self.optimiser.load_state_dict(state['optimiser'])
-        self.step = int(state['step'])
-        log(f'resumed at step {self.step}')
-
-    def save(self) -> None:
-        """Write a checkpoint beside its name and rename it."""
-        scratch = self.checkpoint.with_suffix('.tmp')
-        state = {
-            'trained': self.trained.state_dict(),
-            'average': self.average,
-            'optimiser': self.optimiser.state_dict(),
-            'step': self.step,
-        }
-        torch.save(state, scratch)
-        os.replace(scratch, self.checkpoint)
+        file = config.work / 'checkpoint.pt'
+        super().__init__('heads', trained, optimiser, file, config.average)
 
     def train(self, held_out: Sequence[int]) -> None:
         """Take all steps that remain; then put the averaged weights in place."""
@@ -249,24 +225,12 @@ class Run:
                 written_only = self.step >= config.grammar_until * config.steps
                 batch = self.batches.take(chosen, device, written_only)
                 loss, parts = losses(self.model, self.sentences, batch, weights, config)
-                self.optimiser.zero_grad(set_to_none=True)
-                loss.backward()
-                nn.utils.clip_grad_norm_(self.trained.parameters(), 1.0)
-                self.optimiser.step()
-                self._update_average()
-                self.step += 1
+                self.descend(loss, 1.0)
                 journal.step(self.step, parts)
                 if self.step % 500 == 0:
                     self.save()
                     journal.note(self.step, self.check(held_out, weights), 'held-out')
-        self.save()
-        self.trained.load_state_dict(self.average)
-
-    def _update_average(self) -> None:
-        keep = min(self.config.average, (1 + self.step) / (10 + self.step))
-        for name, value in self.trained.state_dict().items():
-            if value.is_floating_point():
-                self.average[name].lerp_(value.detach(), 1 - keep)
+        self.finish()
 
     def check(self, held_out: Sequence[int], weights: dict[str, torch.Tensor]) -> dict[str, float]:
         """Return the averaged weights' losses on held-out frames."""
