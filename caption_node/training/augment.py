@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from caption_node.preprocess import letterbox
 from caption_node.training.labels import Label
 from caption_node.training.weather import choose_change, to_bytes
+from caption_node.training.works import add_works
 
 Image = NDArray[np.uint8]
+_WORKS_SHARE = 0.15
 
 
 def augment(
@@ -42,6 +44,12 @@ def augment(
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     image = np.asarray(cv2.resize(np.ascontiguousarray(image), size, interpolation=how), np.uint8)
     label = label.scaled(scale)
+    if (
+        weather
+        and rng.random() < _WORKS_SHARE
+        and label.fields['road'] not in ('parking', 'private')
+    ):
+        image, label = add_works(image, label, rng)
     change = choose_change(label, rng) if weather else None
     if change is None:
         image = _exposure(image, rng)

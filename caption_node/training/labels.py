@@ -26,6 +26,9 @@ _TURNED = {
 }
 
 
+CAMERA_M = 1.4
+"""Height of the camera over the road, as good as any guess."""
+_CAR_M = 1.5
 # Object classes behind each count that a crop can change.
 _COUNTED = {
     'vehicles': [OBJECT_CLASSES.index(c) for c in ('car', 'bus', 'truck')],
@@ -83,6 +86,17 @@ class Label:
         boxes = self.boxes.copy()
         boxes[:, :4] = boxes[:, :4] * factor + np.array([left, top, left, top], dtype=np.float32)
         return replace(self, boxes=boxes)
+
+    def horizon(self) -> float | None:
+        """
+        Return its row in pixels, or None without cars to tell it.
+
+        On a flat road the horizon cuts every car as high up as the camera is.
+        """
+        tall = self.boxes[:, 3] - self.boxes[:, 1]
+        cars = (self.boxes[:, 4] == OBJECT_CLASSES.index('car')) & (self.boxes[:, 5] >= 0.4)
+        feet = (self.boxes[:, 3] - tall * CAMERA_M / _CAR_M)[cars & (tall >= 10)]
+        return float(np.median(feet)) if len(feet) else None
 
     def targets(self) -> list[int]:
         """Return one class number a field, in the order of the table."""

@@ -47,6 +47,7 @@ from caption_node.training.sentences import train_sentences
 from caption_node.training.stage import Stage
 from caption_node.training.weather import CONDITIONS
 from caption_node.training.weights import save_network
+from caption_node.training.works import SAID, WORKS
 from caption_node.vocabulary import Vocabulary
 
 RENDERS_PER_SHARD = 300
@@ -77,7 +78,8 @@ def vocabulary_of(frames: Frames, min_count: int) -> Vocabulary:
     """Collect the words that sentences of training frames use."""
     used = [r for r in frames.real if not is_held_out(r.id)]
     captions = [r.labels[0].caption or '' for r in (*used, *frames.renders)]
-    return build_vocabulary([*captions, *CONDITIONS * min_count], min_count)
+    works = [SAID.format(prop, side) for prop in WORKS for side in ('left', 'right')]
+    return build_vocabulary([*captions, *CONDITIONS * min_count, *works], min_count)
 
 
 def fill_cache(config: TrainConfig, model: Captioner, frames: Frames) -> FeatureCache:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from caption_node.training.labels import Label
+from caption_node.training.labels import CAMERA_M, Label
 
 Image = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -27,7 +27,7 @@ _DAYLIGHT = re.compile(
     r'grey|blue|pale|dusk|dawn|dim|evening|low light|light rain|fog\w*|mist\w*|haz[ey]\w*|rain\w*|'
     r'snow\w*|clear|damp|wet|dry|autumn)\b'
 )
-_WALL_M, _CROWN_M, _CAMERA_M, _FOCAL_WIDTHS = 8.0, 10.0, 1.4, 0.95
+_WALL_M, _CROWN_M, _FOCAL_WIDTHS = 8.0, 10.0, 0.95
 
 
 def choose_change(label: Label, rng: np.random.Generator) -> Change | None:
@@ -52,6 +52,13 @@ def choose_change(label: Label, rng: np.random.Generator) -> Change | None:
 def to_bytes(x: NDArray[np.floating]) -> Image:
     """Turn 0..1 into 0..255."""
     return np.asarray(np.clip(x, 0, 1) * 255 + 0.5, dtype=np.uint8)
+
+
+def _horizon(image: Image, label: Label, rng: np.random.Generator) -> float:
+    """Return where it is, 0..1 from the top: where the cars say, or somewhere likely."""
+    row = label.horizon()
+    likely = rng.uniform(0.44, 0.6)
+    return likely if row is None else float(np.clip(row / image.shape[0], 0.3, 0.75))
 
 
 def _floats(image: Image) -> Floats:
@@ -86,7 +93,7 @@ def _depth_m(image: Image, horizon: float) -> Floats:
     h, w = image.shape[:2]
     y, across = _grid(image)
     tall = _FOCAL_WIDTHS * w / h
-    road = _CAMERA_M * tall / np.maximum(y - horizon, 1e-3)
+    road = CAMERA_M * tall / np.maximum(y - horizon, 1e-3)
     crowns = _CROWN_M * tall / np.maximum(horizon - y, 1e-3)
     walls = _WALL_M * _FOCAL_WIDTHS * 2 / np.maximum(np.abs(across), 1e-3)
     return np.asarray(np.minimum(np.minimum(road, crowns), np.minimum(walls, 200.0)), np.float32)
@@ -107,7 +114,7 @@ def _dull(x: Floats, sky: Floats, rng: np.random.Generator) -> Floats:
 def fog(image: Image, label: Label, rng: np.random.Generator) -> tuple[Image, Label]:
     """Let what is far fade into the air."""
     x = _floats(image)
-    horizon = rng.uniform(0.42, 0.54)
+    horizon = _horizon(image, label, rng)
     sky = _sky(x)
     x = _dull(x, sky, rng)
     depth = _depth_m(image, horizon)
@@ -123,7 +130,7 @@ def fog(image: Image, label: Label, rng: np.random.Generator) -> tuple[Image, La
 def rain(image: Image, label: Label, rng: np.random.Generator) -> tuple[Image, Label]:
     """Grey light, a road that mirrors what stands behind it, streaks, drops on the glass."""
     x = _floats(image)
-    horizon = rng.uniform(0.44, 0.54)
+    horizon = _horizon(image, label, rng)
     x = _dull(x, _sky(x), rng)
     x = _mirrored(x, horizon, rng)
     if rng.random() < 0.4:
@@ -147,10 +154,13 @@ def _mirrored(x: Floats, horizon: float, rng: np.random.Generator) -> Floats:
     reach = mirror.shape[0]
     # The flatter the look, the more a wet road mirrors.
     flat = np.exp(-np.linspace(0, rng.uniform(1.0, 3.0), reach, dtype=np.float32))[:, None, None]
-    share = rng.uniform(0.35, 0.85) * flat
+    # What stands at the horizon stands on the road: nothing mirrors up there.
+    begins = np.clip(np.linspace(0, reach / (0.07 * h), reach, dtype=np.float32), 0, 1)
+    share = rng.uniform(0.35, 0.85) * flat * begins[:, None, None]
     patches = cv2.resize(rng.random((10, 16)).astype(np.float32), (x.shape[1], reach))
     share = share * (0.55 + 0.45 * patches[..., None])
-    road = x[line : line + reach] * rng.uniform(0.6, 0.95)  # wet asphalt is darker
+    darker = 1 - begins[:, None, None] * rng.uniform(0.05, 0.4)  # wet asphalt is
+    road = x[line : line + reach] * darker
     out = x.copy()
     out[line : line + reach] = road * (1 - share) + mirror * share
     return out
@@ -184,7 +194,7 @@ def _drops(x: Floats, rng: np.random.Generator) -> Floats:
 def snow(image: Image, label: Label, rng: np.random.Generator) -> tuple[Image, Label]:
     """Whiten the ground beside the wheel tracks but no vehicle; grey sky; sometimes flakes."""
     x = _floats(image)
-    horizon = rng.uniform(0.46, 0.54)
+    horizon = _horizon(image, label, rng)
     x = _dull(x, _sky(x), rng)
     y, across = _grid(image)
     ground = np.clip((y - horizon - 0.01) / 0.03, 0, 1)
@@ -214,9 +224,9 @@ def night(image: Image, label: Label, rng: np.random.Generator) -> tuple[Image, 
     # Dark exposures first come to a common brightness, or they would end as black pictures.
     x = np.clip(x * (0.32 / max(0.08, float(np.median(grey[grey.shape[0] // 2 :])))), 0, 1.3)
     x = x ** rng.uniform(1.1, 1.7)
-    horizon = rng.uniform(0.42, 0.52)
+    horizon = _horizon(image, label, rng)
     bright = cv2.GaussianBlur(np.clip((grey - 0.4) / 0.15, 0, 1), (0, 0), 1.5)
-    sky = bright * np.clip((0.7 - y) / 0.1, 0, 1)
+    sky = bright * np.clip((horizon + 0.1 - y) / 0.05, 0, 1)
     ambient = 0.1 + 0.75 * rng.random() ** 1.5  # an unlit road to a lit city
     spread = 0.3 + 0.9 * np.maximum(y - 0.4, 0)
     beam = np.exp(-(((y - horizon - 0.2) / 0.2) ** 2) - (across / spread) ** 2)
