@@ -6,7 +6,7 @@ Frames in, descriptions out: the one place where the way of a frame reads top to
     frames -> letterbox -> backend.run(batch) -> words, boxes, fields -> trust -> descriptions
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -32,7 +32,10 @@ from caption_node.errors import ConfigError
 from caption_node.frame import Frame
 from caption_node.grounding import name_hazard, place_object
 from caption_node.preprocess import Letterbox, letterbox
+from caption_node.rule_sentences import rule_sentence
 from caption_node.trust import Trust, disagreement, word_confidence
+
+SENTENCES = ('model', 'rules')
 
 
 class CaptionPipeline(Closed):
@@ -41,9 +44,11 @@ class CaptionPipeline(Closed):
 
     :param bundle: The model.
     :param backend: Runs the model's graph.
+    :param sentences: Who words the sentence: one of :data:`SENTENCES`.
     """
 
-    def __init__(self, bundle: Bundle, backend: Backend) -> None:
+    def __init__(self, bundle: Bundle, backend: Backend, sentences: str = 'model') -> None:
+        self._rules = sentences == 'rules'
         self.bundle = bundle
         self.backend = backend
         self.model = self._model_info()
@@ -58,6 +63,7 @@ class CaptionPipeline(Closed):
         backend: str = 'auto',
         threads: int = 0,
         on_remark: Callable[[str], None] | None = None,
+        sentences: str = 'model',
     ) -> 'CaptionPipeline':
         """
         Load a model folder and start a backend.
@@ -66,11 +72,13 @@ class CaptionPipeline(Closed):
         :param backend: ``auto`` or a name in the registry.
         :param threads: CPU threads of one run; 0 lets the runtime choose.
         :param on_remark: Takes lines for people: which backend was taken, and why.
+        :param sentences: ``model``: as it learnt them; ``rules``: by grammar, from its fields and
+            boxes.
         :raises BundleError: If the folder is incomplete or altered.
         :raises BackendUnavailableError: If the backend's library or device is missing.
         """
         bundle = Bundle.load(find_bundle(model))
-        return cls(bundle, open_backend(backend, bundle, threads, on_remark=on_remark))
+        return cls(bundle, open_backend(backend, bundle, threads, on_remark=on_remark), sentences)
 
     def describe(self, frames: Sequence[Frame]) -> list[SceneDescription]:
         """
@@ -121,13 +129,10 @@ class CaptionPipeline(Closed):
     ) -> SceneDescription:
         scene = self._read_fields(outputs.scene[i])
         objects = self._read_objects(outputs, i, fit)
-        caption = self.bundle.vocabulary.decode(outputs.tokens[i].tolist())
-        confidence = word_confidence(
-            outputs.token_logp[i], outputs.tokens[i], *self.bundle.caption_confidence
-        )
+        caption, confidence = self._read_sentence(outputs, i, scene, objects)
         reason = self._trust.doubt(frame, fit.inner(image), outputs.embedding[i])
         reason = reason or disagreement(caption, scene, objects)
-        if not reason and confidence < self.bundle.abstain['confidence']:
+        if not reason and not self._rules and confidence < self.bundle.abstain['confidence']:
             reason = 'the sentence is uncertain'
         return SceneDescription(
             stamp_ns=frame.stamp_ns,
@@ -144,6 +149,21 @@ class CaptionPipeline(Closed):
             model=self.model,
             embedding=outputs.embedding[i],
         )
+
+    def _read_sentence(
+        self,
+        outputs: Outputs,
+        i: int,
+        scene: Mapping[str, FieldValue],
+        objects: Sequence[SceneObject],
+    ) -> tuple[str, float]:
+        if self._rules:
+            return rule_sentence(scene, objects)
+        tokens = outputs.tokens[i]
+        confidence = word_confidence(
+            outputs.token_logp[i], tokens, *self.bundle.caption_confidence
+        )
+        return self.bundle.vocabulary.decode(tokens.tolist()), confidence
 
     def _read_fields(self, logits: NDArray[np.float32]) -> dict[str, FieldValue]:
         scene = {}

@@ -74,7 +74,11 @@ def run(options: argparse.Namespace) -> int:
 
     with (
         CaptionPipeline.open(
-            options.model, options.backend, options.threads, None if options.quiet else say
+            options.model,
+            options.backend,
+            options.threads,
+            None if options.quiet else say,
+            options.sentences,
         ) as pipeline,
         overlays,
         Progress(len(sources), options.quiet or len(sources) == 1) as progress,

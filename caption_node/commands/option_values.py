@@ -45,3 +45,13 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f'{text!r} is not a whole number from 1 up')
     return value
+
+
+def add_sentences(parser: argparse.ArgumentParser) -> None:
+    """Add the choice of who words the sentences."""
+    parser.add_argument(
+        '--sentences',
+        choices=('model', 'rules'),
+        default='model',
+        help='worded by the model (default), or by rules from its fields and boxes',
+    )
