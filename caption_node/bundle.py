@@ -8,7 +8,7 @@ scene logits, class names, thresholds and calibration.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 import hashlib
 import json
 import os
@@ -16,7 +16,7 @@ from pathlib import Path
 import sys
 from typing import Any
 
-from caption_node.description import FIELDS
+from caption_node.description import FIELDS, Field, make_field
 from caption_node.errors import BundleError
 from caption_node.vocabulary import Vocabulary
 
@@ -44,6 +44,7 @@ class Bundle:
     :param licence: Terms of the weights, as an SPDX expression or in words.
     :param height: Input height in pixels.
     :param width: Input width in pixels.
+    :param table: What its fields are; that of driving unless the manifest brings another.
     :param fields: Layout of the scene logits by field name.
     :param classes: Names of the object classes by the number that the model gives.
     :param score_thresholds: Least score of a published box by class.
@@ -68,6 +69,12 @@ class Bundle:
     abstain: Mapping[str, float]
     vocabulary: Vocabulary
     trust_path: Path | None = None
+    table: Mapping[str, Field] = field(default_factory=lambda: FIELDS)
+
+    @property
+    def is_of_driving(self) -> bool:
+        """Whether it describes drives: what is known of roads holds for no other model."""
+        return self.table is FIELDS
 
     @property
     def model_path(self) -> Path:
@@ -85,6 +92,7 @@ class Bundle:
         manifest = _read_manifest(path)
         hashes = _checked_files(path, manifest, verify)
         try:
+            table = _field_table(manifest)
             return cls(
                 path=path,
                 name=str(manifest['name']),
@@ -94,7 +102,7 @@ class Bundle:
                 max_batch=int(manifest['max_batch']),
                 height=int(manifest['input']['height']),
                 width=int(manifest['input']['width']),
-                fields=_field_slices(manifest['fields']),
+                fields=_field_slices(manifest['fields'], table),
                 classes=tuple(manifest['classes']),
                 score_thresholds={k: float(v) for k, v in manifest['score_thresholds'].items()},
                 caption_confidence=(
@@ -102,8 +110,11 @@ class Bundle:
                     float(manifest['caption_confidence']['bias']),
                 ),
                 abstain={k: float(v) for k, v in manifest['abstain'].items()},
-                vocabulary=Vocabulary.load(path / 'vocabulary.json'),
+                vocabulary=Vocabulary.load(
+                    path / 'vocabulary.json', str(manifest.get('tokenizer', 'words'))
+                ),
                 trust_path=path / TRUST_FILE if TRUST_FILE in hashes else None,
+                table=table,
             )
         except (KeyError, TypeError, ValueError, AttributeError) as err:
             raise BundleError(f'{path / "manifest.json"} lacks or garbles {err}') from err
@@ -184,13 +195,25 @@ def _checked_files(path: Path, manifest: Mapping[str, Any], verify: bool) -> dic
     return {k: str(v) for k, v in hashes.items()}
 
 
-def _field_slices(data: Mapping[str, Mapping[str, Any]]) -> dict[str, FieldSlice]:
-    if set(data) != set(FIELDS):
+def _field_table(manifest: Mapping[str, Any]) -> Mapping[str, Field]:
+    """Return the table of a model: its own where its fields say what they are."""
+    if manifest.get('domain', 'driving') == 'driving':
+        return FIELDS
+    return {
+        name: make_field(name, str(item['kind']), tuple(map(str, item.get('values', ()))))
+        for name, item in manifest['fields'].items()
+    }
+
+
+def _field_slices(
+    data: Mapping[str, Mapping[str, Any]], table: Mapping[str, Field]
+) -> dict[str, FieldSlice]:
+    if set(data) != set(table):
         raise BundleError('the manifest does not list the scene fields of this release')
     slices = {}
     for name, item in data.items():
         piece = FieldSlice(int(item['start']), int(item['width']), float(item['temperature']))
-        if piece.width != FIELDS[name].width or piece.temperature <= 0:
+        if piece.width != table[name].width or piece.temperature <= 0:
             raise BundleError(f'the manifest garbles the scene field {name!r}')
         slices[name] = piece
     return slices

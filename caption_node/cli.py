@@ -17,7 +17,13 @@ from caption_node.commands.bag_options import add_bags
 from caption_node.commands.engine_options import add_engine
 from caption_node.commands.evaluate_options import add_evaluate
 from caption_node.commands.lines import OutputClosedError, say
-from caption_node.commands.option_values import count, duration_s, positive
+from caption_node.commands.option_values import (
+    add_samples,
+    add_sentences,
+    count,
+    duration_s,
+    positive,
+)
 from caption_node.commands.tool_options import add_tools
 from caption_node.errors import CaptionError
 from caption_node.ros.replay import add_replay_arguments
@@ -96,6 +102,7 @@ def _add_image(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     )
     parser.add_argument('--camera', default='', metavar='NAME', help='camera name in the output')
     _add_common(parser, 'write pictures with caption and boxes there')
+    add_samples(parser)
     parser.set_defaults(module='caption_node.commands.image', function='run')
 
 
@@ -132,5 +139,6 @@ def _add_common(parser: argparse.ArgumentParser, overlay: str) -> None:
     parser.add_argument(
         '--batch', type=positive, default=4, metavar='N', help='frames per run (default: 4)'
     )
+    add_sentences(parser)
     parser.add_argument('--overlay', metavar='DIR|FILE', help=overlay)
     parser.add_argument('-q', '--quiet', action='store_true', help='no progress')

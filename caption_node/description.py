@@ -6,9 +6,10 @@ What a scene description says: the field tables, the description itself, to and 
 Names and values are the same in training labels, model heads, messages and JSON lines.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+import re
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ MAX_COUNT = 15
 
 COUNT_BUCKETS = (0, 1, 2, 4, 8)
 """Where the buckets begin in which counts are judged: none, one, 2-3, 4-7, 8 or more."""
+
+_NAME = re.compile(r'[a-z][a-z0-9_]{0,63}')
 
 Kind = Literal['categorical', 'boolean', 'count']
 Value = str | bool | int
@@ -43,6 +46,33 @@ class Field:
     def width(self) -> int:
         """Logits that the model spends on this field."""
         return {'categorical': len(self.values), 'boolean': 1, 'count': MAX_COUNT + 1}[self.kind]
+
+
+def make_field(name: str, kind: str, values: tuple[str, ...] = ()) -> Field:
+    """
+    Return a field of somebody's own.
+
+    :raises ConfigError: If the name is none, or belongs to driving, or the values do not suit.
+    """
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            f'{name!r} cannot be the name of a field', 'lower-case letters, digits and _'
+        )
+    if name in FIELDS:
+        raise ConfigError(
+            f'the field {name!r} is one of driving, which means a road', 'name it otherwise'
+        )
+    if kind not in ('categorical', 'boolean', 'count'):
+        raise ConfigError(
+            f'field {name!r}: no kind {kind!r}', 'kinds: categorical, boolean, count'
+        )
+    fits = len(values) >= 2 if kind == 'categorical' else not values
+    if not fits or len(set(values)) != len(values) or not all(values):
+        raise ConfigError(
+            f'field {name!r} cannot have the values {", ".join(values) or "(none)"}',
+            'a categorical field has two or more different ones, others have none',
+        )
+    return Field(name, cast(Kind, kind), values)
 
 
 FIELDS: Mapping[str, Field] = {
@@ -83,6 +113,14 @@ FIELDS: Mapping[str, Field] = {
         Field('light', 'categorical', ('none', 'red', 'yellow', 'green', 'unclear')),
     )
 }
+
+"""What the shipped models say of a drive; a model of somebody's own data brings its own table."""
+
+
+def is_of_driving(scene: Mapping[str, object]) -> bool:
+    """Whether fields are those of a drive: then lead, hazard and events mean something."""
+    return FIELDS.keys() <= scene.keys()
+
 
 OBJECT_CLASSES = (
     'person',
@@ -131,6 +169,14 @@ class SceneObject:
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """One of several sentences about a frame, with the confidence in it, 0..1."""
+
+    caption: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """Which model spoke: bundle name, hash of its graph, backend and numeric precision."""
 
@@ -150,9 +196,11 @@ class SceneDescription:
     :param status: ``ok``; ``abstain``: do not act on the sentence; ``error``: none could be made;
         ``stale``: the camera has stopped.
     :param reason: Why the status is not ``ok``; empty otherwise.
-    :param scene: One :class:`FieldValue` for every name in :data:`FIELDS`; empty on error.
+    :param scene: One :class:`FieldValue` for every name in :data:`FIELDS`, or in the table of a
+        model of one's own data; empty on error.
     :param latency_ms: Milliseconds by stage: decode, preprocess, inference, postprocess.
     :param error: What went wrong, only with status ``error``.
+    :param samples: Other sentences about the frame, the surest first; None if nobody asked.
     :param embedding: (D,) float32 of unit length for similarity search; not part of the JSON.
     """
 
@@ -170,6 +218,7 @@ class SceneDescription:
     latency_ms: Mapping[str, float] = field(default_factory=dict)
     model: ModelInfo = ModelInfo()
     error: str = ''
+    samples: tuple[Sample, ...] | None = None
     embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -194,6 +243,10 @@ class SceneDescription:
         }
         if self.reason:
             body['reason'] = self.reason
+        if self.samples is not None:
+            body['samples'] = [
+                {'caption': s.caption, 'confidence': round(s.confidence, 4)} for s in self.samples
+            ]
         return {
             **head,
             **body,
@@ -233,20 +286,23 @@ class SceneDescription:
                 latency_ms={k: float(v) for k, v in data.get('latency_ms', {}).items()},
                 model=ModelInfo(**data.get('model', {})),
                 error=str(data.get('error', '')),
+                samples=_samples_from_json(data.get('samples')),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as err:
             raise ConfigError(f'not a scene description: {err!r}') from err
 
 
-def check_value(name: str, value: object) -> Value:
+def check_value(name: str, value: object, table: Mapping[str, Field] | None = None) -> Value:
     """
     Return the value if the schema allows it for this field.
 
+    :param table: The fields that there are; None is those of driving.
     :raises ConfigError: If there is no such field, or it cannot have that value.
     """
-    spec = FIELDS.get(name)
+    table = FIELDS if table is None else table
+    spec = table.get(name)
     if spec is None:
-        raise ConfigError(f'there is no scene field {name!r}', 'fields: ' + ', '.join(FIELDS))
+        raise ConfigError(f'there is no scene field {name!r}', 'fields: ' + ', '.join(table))
     if spec.kind == 'boolean' and isinstance(value, bool):
         return value
     if spec.kind == 'count' and type(value) is int and 0 <= value <= MAX_COUNT:
@@ -270,6 +326,12 @@ def _object_to_json(item: SceneObject) -> dict[str, Any]:
         'range': item.range,
         'in_lane': item.in_lane,
     }
+
+
+def _samples_from_json(data: Sequence[Mapping[str, Any]] | None) -> tuple[Sample, ...] | None:
+    if data is None:
+        return None
+    return tuple(Sample(str(s['caption']), float(s['confidence'])) for s in data)
 
 
 def _object_from_json(data: Mapping[str, Any]) -> SceneObject:

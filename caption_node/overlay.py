@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from caption_node.description import SceneDescription, SceneObject
+from caption_node.description import FIELDS, SceneDescription, SceneObject
 
 Pixels = NDArray[np.uint8]
 Rgb = tuple[int, int, int]
@@ -209,6 +209,9 @@ def _facts(description: SceneDescription) -> list[tuple[str, Rgb]]:
     for name in ('crosswalk', 'construction'):
         if scene.get(name):
             words.append((name, _LIGHT_INK['yellow']))
+    for name, value in scene.items():
+        if name not in FIELDS and value is not False:
+            words.append((name if value is True else f'{name} {value}', _WHITE))
     if description.hazard not in ('', 'none'):
         words.append((f'! {description.hazard}', (255, 214, 120)))
     return [(_plain(text), ink) for text, ink in words]

@@ -6,7 +6,7 @@ Frames in, descriptions out: the one place where the way of a frame reads top to
     frames -> letterbox -> backend.run(batch) -> words, boxes, fields -> trust -> descriptions
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -32,7 +32,11 @@ from caption_node.errors import ConfigError
 from caption_node.frame import Frame
 from caption_node.grounding import name_hazard, place_object
 from caption_node.preprocess import Letterbox, letterbox
+from caption_node.rule_sentences import rule_sentence
+from caption_node.sampling import Sampler, Wish
 from caption_node.trust import Trust, disagreement, word_confidence
+
+SENTENCES = ('model', 'rules')
 
 
 class CaptionPipeline(Closed):
@@ -41,13 +45,18 @@ class CaptionPipeline(Closed):
 
     :param bundle: The model.
     :param backend: Runs the model's graph.
+    :param sentences: Who words the sentence: one of :data:`SENTENCES`.
     """
 
-    def __init__(self, bundle: Bundle, backend: Backend) -> None:
+    def __init__(self, bundle: Bundle, backend: Backend, sentences: str = 'model') -> None:
+        if sentences == 'rules' and not bundle.is_of_driving:
+            raise ConfigError('the rules for sentences are about driving, this model is not')
+        self._rules = sentences == 'rules'
         self.bundle = bundle
         self.backend = backend
         self.model = self._model_info()
         self._trust = Trust.of(bundle)
+        self._sampler = Sampler(bundle, backend)
         shape = (bundle.max_batch, bundle.height, bundle.width, 3)
         self._images: NDArray[np.uint8] = np.zeros(shape, dtype=np.uint8)
 
@@ -58,6 +67,7 @@ class CaptionPipeline(Closed):
         backend: str = 'auto',
         threads: int = 0,
         on_remark: Callable[[str], None] | None = None,
+        sentences: str = 'model',
     ) -> 'CaptionPipeline':
         """
         Load a model folder and start a backend.
@@ -66,11 +76,13 @@ class CaptionPipeline(Closed):
         :param backend: ``auto`` or a name in the registry.
         :param threads: CPU threads of one run; 0 lets the runtime choose.
         :param on_remark: Takes lines for people: which backend was taken, and why.
+        :param sentences: ``model``: as it learnt them; ``rules``: by grammar, from its fields and
+            boxes.
         :raises BundleError: If the folder is incomplete or altered.
         :raises BackendUnavailableError: If the backend's library or device is missing.
         """
         bundle = Bundle.load(find_bundle(model))
-        return cls(bundle, open_backend(backend, bundle, threads, on_remark=on_remark))
+        return cls(bundle, open_backend(backend, bundle, threads, on_remark=on_remark), sentences)
 
     def describe(self, frames: Sequence[Frame]) -> list[SceneDescription]:
         """
@@ -112,6 +124,22 @@ class CaptionPipeline(Closed):
             descriptions.append(replace(said, latency_ms=latency_ms))
         return descriptions
 
+    def describe_several(self, frame: Frame, wish: Wish) -> SceneDescription:
+        """
+        Describe one frame as :meth:`describe` does, with other sentences beside the usual one.
+
+        :raises ConfigError: If the model cannot give several.
+        :raises InferenceError: If the runtime fails.
+        """
+        if self._rules:
+            raise ConfigError('rules give one sentence of a frame, the model gives several')
+        said = self.describe([frame])[0]
+
+        def doubt(text: str) -> str:
+            return self._doubt_words(text, said.scene, said.objects)
+
+        return replace(said, samples=self._sampler.draw(self._images[:1], wish, doubt))
+
     def _model_info(self) -> ModelInfo:
         bundle, backend = self.bundle, self.backend
         return ModelInfo(bundle.name, bundle.sha256, backend.name, backend.precision)
@@ -121,13 +149,11 @@ class CaptionPipeline(Closed):
     ) -> SceneDescription:
         scene = self._read_fields(outputs.scene[i])
         objects = self._read_objects(outputs, i, fit)
-        caption = self.bundle.vocabulary.decode(outputs.tokens[i].tolist())
-        confidence = word_confidence(
-            outputs.token_logp[i], outputs.tokens[i], *self.bundle.caption_confidence
-        )
+        caption, confidence = self._read_sentence(outputs, i, scene, objects)
         reason = self._trust.doubt(frame, fit.inner(image), outputs.embedding[i])
-        reason = reason or disagreement(caption, scene, objects)
-        if not reason and confidence < self.bundle.abstain['confidence']:
+        drive = self.bundle.is_of_driving
+        reason = reason or self._doubt_words(caption, scene, objects)
+        if not reason and not self._rules and confidence < self.bundle.abstain['confidence']:
             reason = 'the sentence is uncertain'
         return SceneDescription(
             stamp_ns=frame.stamp_ns,
@@ -139,18 +165,40 @@ class CaptionPipeline(Closed):
             status='abstain' if reason else 'ok',
             reason=reason,
             scene=scene,
-            hazard=name_hazard(scene, objects),
+            hazard=name_hazard(scene, objects) if drive else 'none',
             objects=objects,
             model=self.model,
             embedding=outputs.embedding[i],
         )
 
+    def _doubt_words(
+        self, caption: str, scene: Mapping[str, FieldValue], objects: Sequence[SceneObject]
+    ) -> str:
+        return disagreement(caption, scene, objects) if self.bundle.is_of_driving else ''
+
+    def _read_sentence(
+        self,
+        outputs: Outputs,
+        i: int,
+        scene: Mapping[str, FieldValue],
+        objects: Sequence[SceneObject],
+    ) -> tuple[str, float]:
+        if self._rules:
+            return rule_sentence(scene, objects)
+        tokens = outputs.tokens[i]
+        confidence = word_confidence(
+            outputs.token_logp[i], tokens, *self.bundle.caption_confidence
+        )
+        return self.bundle.vocabulary.decode(tokens.tolist()), confidence
+
     def _read_fields(self, logits: NDArray[np.float32]) -> dict[str, FieldValue]:
         scene = {}
-        for name, spec in FIELDS.items():
+        for name, spec in self.bundle.table.items():
             piece = self.bundle.fields[name]
             raw = logits[piece.start : piece.start + piece.width]
             scene[name] = FieldValue(*_read_field(spec.kind, spec.values, raw, piece.temperature))
+        if not self.bundle.is_of_driving:
+            return scene
         if (scene['lead'].value == 'none') != (scene['lead_range'].value == 'none'):
             # The two heads contradict each other: the surer one decides.
             scene['lead'], scene['lead_range'] = self._settle_lead(scene, logits)
@@ -181,6 +229,8 @@ class CaptionPipeline(Closed):
             outputs.box_score[i].tolist(),
             strict=True,
         ):
+            if score <= 0:
+                continue
             name = self.bundle.classes[number]
             if score < self.bundle.score_thresholds[name] or box[2] <= box[0] or box[3] <= box[1]:
                 continue
@@ -193,6 +243,7 @@ class CaptionPipeline(Closed):
 
     def close(self) -> None:
         """Free the backend."""
+        self._sampler.close()
         self.backend.close()
 
 

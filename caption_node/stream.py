@@ -16,7 +16,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from caption_node.description import FieldValue, SceneDescription, Value
+from caption_node.description import FieldValue, SceneDescription, Value, is_of_driving
 from caption_node.events import EventWatch, SceneEvent
 from caption_node.frame import Frame
 from caption_node.grounding import name_hazard
@@ -111,7 +111,8 @@ class SceneStream:
             return self._moment(description, (), time_s, 0.0)
         steady = self._fields.update(description, elapsed_s, self.settings.smoothing_s)
         still = self._sentence.is_same_scene(description, self.settings.same_scene)
-        events = self._events.update(steady, time_s, still)
+        drives = is_of_driving(steady.scene)
+        events = self._events.update(steady, time_s, still) if drives else []
         said, age_s = self._sentence.choose(steady, description, time_s, self.settings)
         return self._moment(said, tuple(events), time_s, age_s)
 
@@ -189,6 +190,8 @@ class _Fields:
         raw = description.scene
         share = 1.0 if constant_s <= 0 else -math.expm1(-elapsed_s / constant_s)
         scene = {name: self._steady(name, found, share) for name, found in raw.items()}
+        if not is_of_driving(scene):
+            return replace(description, scene=scene)
         # Two fields of one fact: whichever is held, the other goes with it.
         if (scene['lead'].value == 'none') != (scene['lead_range'].value == 'none'):
             self._take(scene, raw, ('lead', 'lead_range'))
@@ -276,7 +279,10 @@ class _Sentence:
             and all(
                 values[name] == was for name, was in self._values.items() if type(was) is not int
             )
-            and not disagreement(self._caption, steady.scene, steady.objects)
+            and not (
+                is_of_driving(steady.scene)
+                and disagreement(self._caption, steady.scene, steady.objects)
+            )
         )
         if stands:
             # It is no surer than it was when it was said, nor than what is seen now.

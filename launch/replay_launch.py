@@ -8,6 +8,8 @@ Replay a recording with simulated time, and describe it; ends with the recording
 Takes the arguments of caption_launch.py too.
 """
 
+import os
+
 from launch import LaunchContext, LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
@@ -27,6 +29,7 @@ OPTIONS = {
     'loop': 'true: begin again at the end.',
 }
 WAIT_FOR_NODE_S = '60'
+PROFILE = 'FASTRTPS_DEFAULT_PROFILES_FILE'
 
 
 def start_replay(context: LaunchContext) -> list[ExecuteProcess]:
@@ -43,7 +46,16 @@ def start_replay(context: LaunchContext) -> list[ExecuteProcess]:
             command += [f'--{name.replace("_", "-")}', given[name]]
     if given['loop'] == 'true':
         command.append('--loop')
-    return [ExecuteProcess(cmd=command, output='screen', on_exit=Shutdown(reason='end of bag'))]
+    # Large raw images need room in shared memory where they are published.
+    large = PathJoinSubstitution([ThisLaunchFileDir(), 'config', 'fastdds_large_images.xml'])
+    return [
+        ExecuteProcess(
+            cmd=command,
+            additional_env={} if PROFILE in os.environ else {PROFILE: large},
+            output='screen',
+            on_exit=Shutdown(reason='end of bag'),
+        )
+    ]
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """ONNX Runtime: on the CPU the default everywhere, and on NVIDIA GPUs with onnxruntime-gpu."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -101,9 +102,32 @@ class OnnxRuntimeBackend:
         """Describe a batch; see :class:`~caption_node.backends.protocol.Backend`."""
         if self._session is None:
             raise InferenceError('the backend is closed')
+        return self._run(images, {})
+
+    @property
+    def chances(self) -> Mapping[str, tuple[int, ...]]:
+        """See :class:`~caption_node.backends.protocol.SamplingBackend`."""
+        if self._session is None:
+            raise InferenceError('the backend is closed')
+        found = self._session.get_overridable_initializers()
+        return {node.name: tuple(node.shape[1:]) for node in found}
+
+    def run_samples(
+        self, image: NDArray[np.uint8], chance: Mapping[str, NDArray[np.float32]]
+    ) -> Outputs:
+        """See :class:`~caption_node.backends.protocol.SamplingBackend`."""
+        sizes = self.chances
+        if len(image) != 1 or any(a.shape[1:] != sizes.get(n) for n, a in chance.items()):
+            shapes = {name: array.shape for name, array in chance.items()}
+            raise InferenceError(f'one picture and {dict(sizes)} is wanted, got {shapes}')
+        return self._run(image, chance)
+
+    def _run(
+        self, images: NDArray[np.uint8], chance: Mapping[str, NDArray[np.float32]]
+    ) -> Outputs:
         check_images(images, self._bundle)
         try:
-            values = self._session.run(list(OUTPUT_NAMES), {'image': images})
+            values = self._session.run(list(OUTPUT_NAMES), {'image': images, **chance})
         except Exception as err:  # the runtime's errors share no public base class
             raise InferenceError(f'ONNX Runtime failed: {err}') from err
         return Outputs(*values)

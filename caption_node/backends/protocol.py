@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a backend is: one call from pixels to all outputs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Protocol, runtime_checkable
 
@@ -107,5 +107,28 @@ class SourceBackend(Protocol):
         :param images: (B, H, W, 3); what the model saw is written there.
         :returns: outputs, and how each picture was fitted.
         :raises InferenceError: If the runtime fails.
+        """
+        ...
+
+
+@runtime_checkable
+class SamplingBackend(Protocol):
+    """A backend that takes the graph's inputs for chance; see :mod:`caption_node.sampling`."""
+
+    @property
+    def chances(self) -> Mapping[str, tuple[int, ...]]:
+        """Sizes of those inputs by name, without the axis of the sentences; empty without any."""
+        ...
+
+    def run_samples(
+        self, image: NDArray[np.uint8], chance: Mapping[str, NDArray[np.float32]]
+    ) -> Outputs:
+        """
+        Write S sentences about one picture.
+
+        :param image: (1, H, W, 3) RGB, letterboxed.
+        :param chance: (S, ...) by name, as :attr:`chances` names them.
+        :returns: ``tokens`` and ``token_logp`` of S sentences, all else of one picture.
+        :raises InferenceError: If the runtime fails or a shape is not the model's.
         """
         ...

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Descriptions that a recording holds already, whichever version of the message wrote them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from rosbags.serde import SerdeError
@@ -12,6 +12,7 @@ from rosbags.typesys.store import Typestore
 
 from caption_node.bag.message_types import DESCRIPTION_TYPE, caption_types
 from caption_node.bag.reader import BagReader, Topic
+from caption_node.bag.writer import TRUTH_TOPIC
 from caption_node.description import SceneDescription
 from caption_node.errors import BagError
 from caption_node.message_fields import description_from
@@ -29,17 +30,24 @@ class RecordedDescription(NamedTuple):
 
 
 def description_topics(reader: BagReader) -> list[Topic]:
-    """Return the topics that carry descriptions and have any."""
-    return [t for t in reader.topics if t.type == DESCRIPTION_TYPE and t.count]
+    """Return the topics that carry descriptions and have any; labels are none."""
+    return [
+        t
+        for t in reader.topics
+        if t.type == DESCRIPTION_TYPE and t.count and t.name != TRUTH_TOPIC
+    ]
 
 
-def read_descriptions(reader: BagReader) -> Iterator[RecordedDescription]:
+def read_descriptions(
+    reader: BagReader, topics: Sequence[Topic] | None = None
+) -> Iterator[RecordedDescription]:
     """
     Yield the descriptions of a recording in the order of their log time.
 
+    :param topics: Those on these topics; None takes all of :func:`description_topics`.
     :raises BagError: If a message is not what its topic says.
     """
-    topics = description_topics(reader)
+    topics = description_topics(reader) if topics is None else topics
     types = {t.name: _types_of(t) for t in topics}
     for message in reader.messages([t.name for t in topics]) if topics else ():
         try:

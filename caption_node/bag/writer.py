@@ -33,6 +33,8 @@ from caption_node.errors import BagError
 
 DESCRIPTION_TOPIC = '/caption_node/description'
 CAPTION_TOPIC = '/caption_node/caption'
+TRUTH_TOPIC = '/ground_truth/description'
+"""Descriptions by somebody who knows, beside the images that they are true of."""
 _METADATA_VERSION = 9
 _CHUNK_BYTES = 1 << 20
 _T = TypeVar('_T')
@@ -102,6 +104,15 @@ class BagWriter(ClosedOrAbandoned):
         self.write(self._own_topic(DESCRIPTION_TOPIC, DESCRIPTION_TYPE), log_time_ns, cdr)
         if caption:
             self.write_text(CAPTION_TOPIC, log_time_ns, caption)
+
+    def write_truth(self, description: SceneDescription) -> None:
+        """
+        Write what is true of an image, at its stamp, on the topic of labels.
+
+        :raises BagError: If the disk is full or fails.
+        """
+        topic = self._own_topic(TRUTH_TOPIC, DESCRIPTION_TYPE)
+        self.write(topic, description.stamp_ns, serialize_description(description))
 
     def write_text(self, topic: str, time_ns: int, text: str) -> None:
         """

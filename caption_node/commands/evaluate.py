@@ -33,8 +33,14 @@ def run(options: argparse.Namespace) -> int:
 
     :returns: The exit status: 1 if a frame had no description or a line was none.
     """
+    if options.streaming:
+        from caption_node.commands.streaming import run_streaming
+
+        return run_streaming(options, lambda data, tables: _print(options, data, tables))
+    _check_options(options)
     frames: Frames
-    frames = read_frames(Path(options.labels), dict.fromkeys(options.split), options.source)
+    splits = dict.fromkeys(options.split or ['val'])
+    frames = read_frames(Path(options.labels), splits, options.source)
     left_out = _left_out_files(options.leave_one_out or (), frames)
     if options.leave_one_out:
         frames = {name: [f for f in part if f.source in left_out] for name, part in frames.items()}
@@ -55,6 +61,14 @@ def run(options: argparse.Namespace) -> int:
         _print(options, data, tables)
     missing = any(result.missing for result in measured.values())
     return 1 if faults or missing else 0
+
+
+def _check_options(options: argparse.Namespace) -> None:
+    if not options.labels:
+        raise ConfigError('--labels is missing', 'give the label file of the frames')
+    for name in ('labels_topic', 'topics', 'playback_duration'):
+        if getattr(options, name):
+            raise ConfigError(f'--{name.replace("_", "-")} goes with --streaming only')
 
 
 def _collect(
@@ -134,7 +148,9 @@ def _describe(
     found: dict[str, Prediction] = {}
     with ExitStack() as stack:
         pipeline = stack.enter_context(
-            CaptionPipeline.open(options.model, options.backend, options.threads)
+            CaptionPipeline.open(
+                options.model, options.backend, options.threads, sentences=options.sentences
+            )
         )
         progress = stack.enter_context(Progress(len(sources), options.quiet))
         batch = min(options.batch, pipeline.bundle.max_batch)

@@ -80,9 +80,7 @@ class Results(Closed):
         """
         diagram = reliability_svg(_panels(measured))
         if self._folder is not None:
-            text = json.dumps(data, indent=1, allow_nan=False) + '\n'
-            _write(self._folder / 'evaluation.json', text)
-            _write(self._folder / 'evaluation.md', '\n'.join(t.to_markdown() for t in tables))
+            write_results(self._folder, 'evaluation', data, tables)
             _write(self._folder / 'reliability.svg', diagram)
         if self._diagram is not None:
             _write(self._diagram, diagram)
@@ -105,6 +103,18 @@ def open_results(folder: str | None, diagram: str | None, with_predictions: bool
     return Results(
         Path(folder) if folder else None, Path(diagram) if diagram else None, with_predictions
     )
+
+
+def write_results(
+    folder: Path, name: str, data: Mapping[str, Any], tables: Sequence[Table]
+) -> None:
+    """
+    Write figures as JSON, and as tables in Markdown.
+
+    :raises ConfigError: If a file cannot be written.
+    """
+    _write(folder / f'{name}.json', json.dumps(data, indent=1, allow_nan=False) + '\n')
+    _write(folder / f'{name}.md', '\n'.join(t.to_markdown() for t in tables))
 
 
 def _panels(measured: Mapping[str, Evaluation]) -> dict[str, Calibration]:

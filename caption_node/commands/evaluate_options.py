@@ -4,7 +4,7 @@
 
 import argparse
 
-from caption_node.commands.option_values import count, positive
+from caption_node.commands.option_values import add_sentences, count, duration_s, positive
 
 
 def add_evaluate(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
@@ -12,18 +12,16 @@ def add_evaluate(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     parser = commands.add_parser(
         'evaluate', help='measure descriptions of labelled frames against the annotators'
     )
-    parser.add_argument(
-        '--labels', required=True, metavar='FILE', help='JSON lines, one labelled frame a line'
-    )
+    parser.add_argument('--labels', metavar='FILE', help='JSON lines, one labelled frame a line')
     parser.add_argument(
         '--split',
         nargs='+',
-        default=['val'],
         metavar='NAME',
         help='splits, each measured by itself (default: val)',
     )
     parser.add_argument('--source', metavar='NAME', help='frames of this source only')
     _add_what_is_measured(parser)
+    _add_streaming(parser)
     _add_output(parser)
     parser.add_argument('--model', metavar='DIR', help='model folder, or name of a shipped model')
     parser.add_argument('--backend', default='auto', metavar='NAME', help='auto, onnxruntime')
@@ -33,6 +31,7 @@ def add_evaluate(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     parser.add_argument(
         '--batch', type=positive, default=4, metavar='N', help='frames per run (default: 4)'
     )
+    add_sentences(parser)
     parser.add_argument('-q', '--quiet', action='store_true', help='no progress')
     parser.set_defaults(module='caption_node.commands.evaluate', function='run')
 
@@ -55,6 +54,35 @@ def _add_what_is_measured(parser: argparse.ArgumentParser) -> None:
         nargs='+',
         metavar='SOURCE=FILE',
         help='for each source the JSON lines of a model that was trained without it',
+    )
+    what.add_argument(
+        '--streaming',
+        metavar='BAG',
+        help='recording with labelled images: it is played into the node, and what has been '
+        'received at each labelled instant is measured, beside the same images at leisure',
+    )
+
+
+def _add_streaming(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group('with --streaming')
+    group.add_argument(
+        '--rate',
+        type=float,
+        default=1.0,
+        metavar='R',
+        help='times as fast as recorded (default: 1)',
+    )
+    group.add_argument(
+        '--labels-topic',
+        metavar='TOPIC',
+        help='labels as descriptions in the recording (default: /ground_truth/description, '
+        'unless --labels gives a file)',
+    )
+    group.add_argument(
+        '--topics', nargs='+', default=[], metavar='TOPIC', help='these image topics only'
+    )
+    group.add_argument(
+        '--playback-duration', type=duration_s, metavar='S', help='only so much of the recording'
     )
 
 

@@ -9,15 +9,21 @@ import glob
 import os
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from caption_node.batching import describe_all
 from caption_node.commands.lines import print_line, say
 from caption_node.commands.overlays import open_overlays
 from caption_node.commands.progress import Progress
+from caption_node.description import ModelInfo, SceneDescription
 from caption_node.errors import FrameError, ImageDecodeError
 from caption_node.frame import Frame
 from caption_node.image_codec import IMAGE_SUFFIXES, read_image
 from caption_node.video import VIDEO_SUFFIXES
+
+if TYPE_CHECKING:
+    from caption_node.pipeline import CaptionPipeline
+    from caption_node.sampling import Wish
 
 _BAG_SUFFIXES = ('.mcap', '.db3', '.bag')
 
@@ -62,6 +68,22 @@ class ImageFile:
         )
 
 
+class Several:
+    """Describes frames with several sentences each."""
+
+    def __init__(self, pipeline: 'CaptionPipeline', wish: 'Wish') -> None:
+        self._pipeline, self._wish = pipeline, wish
+
+    @property
+    def model(self) -> ModelInfo:
+        """Which model speaks."""
+        return self._pipeline.model
+
+    def describe(self, frames: Sequence[Frame]) -> list[SceneDescription]:
+        """Describe one batch."""
+        return [self._pipeline.describe_several(frame, self._wish) for frame in frames]
+
+
 def run(options: argparse.Namespace) -> int:
     """
     Describe picture files.
@@ -71,16 +93,23 @@ def run(options: argparse.Namespace) -> int:
     sources = list(find_images(options.paths, options.camera))
     overlays = open_overlays(options.overlay, pictures=len(sources))
     from caption_node.pipeline import CaptionPipeline
+    from caption_node.sampling import Wish
 
+    wish = Wish(options.samples, options.temperature, options.seed) if options.samples else None
     with (
         CaptionPipeline.open(
-            options.model, options.backend, options.threads, None if options.quiet else say
+            options.model,
+            options.backend,
+            options.threads,
+            None if options.quiet else say,
+            options.sentences,
         ) as pipeline,
         overlays,
         Progress(len(sources), options.quiet or len(sources) == 1) as progress,
     ):
         batch = min(options.batch, pipeline.bundle.max_batch)
-        for item in describe_all(pipeline, sources, batch):
+        describer = Several(pipeline, wish) if wish else pipeline
+        for item in describe_all(describer, sources, batch):
             print_line(item.description.to_json())
             progress.advance(item.description.status == 'error')
             overlays.add(item, item.source.name)

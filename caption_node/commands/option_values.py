@@ -45,3 +45,49 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f'{text!r} is not a whole number from 1 up')
     return value
+
+
+def add_sentences(parser: argparse.ArgumentParser) -> None:
+    """Add the choice of who words the sentences."""
+    parser.add_argument(
+        '--sentences',
+        choices=('model', 'rules'),
+        default='model',
+        help='worded by the model (default), or by rules from its fields and boxes',
+    )
+
+
+def not_negative(text: str) -> float:
+    """
+    Read a number from 0 up.
+
+    :raises argparse.ArgumentTypeError: If it is not one.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f'{text!r} is not a number from 0 up')
+    return value
+
+
+def add_samples(parser: argparse.ArgumentParser) -> None:
+    """Add the wish for several sentences about a frame."""
+    parser.add_argument(
+        '--samples',
+        type=count,
+        default=0,
+        metavar='N',
+        help='give so many different sentences beside the likeliest one, 1 to 32',
+    )
+    parser.add_argument(
+        '--temperature',
+        type=not_negative,
+        metavar='X',
+        help='how far they may stray: 0 to 5, where 1 draws words as likely as the model holds '
+        'them (default: 0.5; 1 for a model with a latent)',
+    )
+    parser.add_argument(
+        '--seed', type=count, default=0, metavar='N', help='another one, other sentences'
+    )

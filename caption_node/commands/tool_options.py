@@ -16,6 +16,7 @@ def add_tools(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -
     _add_export(commands)
     _add_import(commands)
     _add_fleet(commands)
+    _add_render(commands)
 
 
 def _add_report(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
@@ -151,6 +152,19 @@ def _add_fleet(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     )
     _add_describing(parser)
     parser.set_defaults(module='caption_node.commands.fleet', function='run', every=0.5)
+
+
+def _add_render(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
+    parser = commands.add_parser(
+        'render', help='draw a drive as a recording, with what is true of every image'
+    )
+    parser.add_argument('output', metavar='OUT', help='a new .mcap file or rosbag2 folder')
+    parser.add_argument('--seconds', type=float, default=30.0, help='length (default: 30)')
+    parser.add_argument('--rate', type=float, default=10.0, help='images a second (default: 10)')
+    parser.add_argument('--seed', type=count, default=7, help='another number, another drive')
+    parser.add_argument('--size', default='960x540', help='pixels (default: 960x540)')
+    parser.add_argument('-q', '--quiet', action='store_true', help='no progress')
+    parser.set_defaults(module='caption_node.commands.render', function='run')
 
 
 def _add_index_place(parser: argparse.ArgumentParser) -> None:

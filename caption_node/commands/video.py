@@ -37,7 +37,11 @@ def run(options: argparse.Namespace) -> int:
     with (
         reader,
         CaptionPipeline.open(
-            options.model, options.backend, options.threads, None if options.quiet else say
+            options.model,
+            options.backend,
+            options.threads,
+            None if options.quiet else say,
+            options.sentences,
         ) as pipeline,
         open_overlays(options.overlay, [options.camera], rate_hz) as overlays,
         Progress(total, options.quiet) as progress,

@@ -76,7 +76,7 @@ def _run(options: argparse.Namespace) -> None:
         raise ConfigError(f'--seed is {options.seed}, allowed is 0 or more')
     try:
         # First of all: nobody should wait for a render to learn that ROS is missing.
-        from caption_node.demo.session import play
+        from caption_node.ros.session import Play, play
     except ImportError as err:
         raise BackendUnavailableError(
             f'the demo needs ROS 2 and caption_msgs ({err})',
@@ -99,10 +99,17 @@ def _run(options: argparse.Namespace) -> None:
         f'on {", ".join(recording.topics)}'
     )
     screen.note('starting the node')
-    result = play(recording, out, options.model, screen.show)
+    what = Play(
+        recording.bag,
+        recording.topics,
+        recording.cameras,
+        recording.duration_s,
+        model=options.model,
+    )
+    result = play(what, out, screen.show)
     write_bag(recording, result.heard, out / 'demo.mcap', screen.note)
     write_video(recording, result.heard, out / 'demo.mp4', screen.note)
-    screen.table('The play', rows_of(result.sent, result.heard))
+    screen.table('The play', rows_of(len(result.sent_s), result.heard))
     rows = agreement_rows(result.heard, recording.truth)
     if rows:
         screen.table('Agreement with the ground truth of the render', rows)

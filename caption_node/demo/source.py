@@ -6,29 +6,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from caption_node.bag.images import COMPRESSED_TYPE
 from caption_node.bag.reader import BagReader
 from caption_node.bag.writer import BagWriter
+from caption_node.commands.render import FRAME_ID, START_NS, TOPIC, encode_jpeg, write_drive
 from caption_node.errors import CaptionError, ConfigError, FrameError
 from caption_node.image_codec import IMAGE_SUFFIXES, decode_image
-from caption_node.ros.cameras import MAX_CAMERAS, names_from_topics
-from caption_node.scenes import SceneTruth, render_drive
+from caption_node.ros.recorded_cameras import choose_cameras
+from caption_node.scenes import SceneTruth
 from caption_node.video import VIDEO_SUFFIXES, VideoReader
 
 Note = Callable[[str], None]
-Pixels = NDArray[np.uint8]
 
 RATE_HZ = 10.0
 SIZE = (960, 540)
 PICTURE_S = 0.5
 """How long each picture of a folder stands: they are independent of each other."""
-TOPIC = '/camera/image/compressed'
 _BAG_SUFFIXES = ('.mcap', '.db3', '.bag')
-_START_NS = 1_767_225_600 * 10**9
-_QUALITY = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +30,7 @@ class Recording:
     A bag of camera images, and what is known of it.
 
     :param topics: Image topics with the name of their message type.
-    :param cameras: Names of the cameras, one for every name without /compressed.
+    :param cameras: Name of the camera of each topic.
     :param frames: Images on those topics within ``duration_s``.
     :param rate_hz: Images per second of the busiest topic.
     :param truth: What is true of rendered frames, by stamp; empty for anything else.
@@ -55,17 +48,12 @@ class Recording:
 def render_recording(out: Path, seconds: float, seed: int, note: Note) -> Recording:
     """Render a drive into ``out/demo_drive.mcap``."""
     bag = _fresh(out / 'demo_drive.mcap')
-    width, height = SIZE
     total = max(1, round(seconds * RATE_HZ))
-    truth = {}
-    with BagWriter(bag) as writer:
-        for i, (pixels, true, offset_ns) in enumerate(
-            render_drive(seed, seconds, RATE_HZ, width, height)
-        ):
-            stamp_ns = _START_NS + offset_ns
-            truth[stamp_ns] = true
-            writer.write_compressed_image(TOPIC, stamp_ns, 'camera_optical', _jpeg(pixels))
-            note(f'rendering the drive: {i + 1} of {total} frames')
+
+    def advance(done: int) -> None:
+        note(f'rendering the drive: {done} of {total} frames')
+
+    truth = write_drive(bag, seconds, seed, RATE_HZ, SIZE, advance)
     return _inspect(bag, seconds, truth)
 
 
@@ -111,15 +99,6 @@ def _fresh(bag: Path) -> Path:
     return bag
 
 
-def _jpeg(pixels_rgb: Pixels) -> bytes:
-    import cv2
-
-    done, data = cv2.imencode('.jpg', pixels_rgb[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    if not done:
-        raise FrameError(f'cannot encode {pixels_rgb.shape} pixels as JPEG')
-    return bytes(data.tobytes())
-
-
 def _pictures(path: Path, out: Path, seconds: float, note: Note) -> Recording:
     """Put pictures into a bag; those that cannot be decoded are named and left out."""
     files = [path]
@@ -139,8 +118,8 @@ def _pictures(path: Path, out: Path, seconds: float, note: Note) -> Recording:
             except (CaptionError, OSError) as err:
                 note(f'warning: left out: {err}\n')
                 continue
-            stamp_ns = _START_NS + round(written * PICTURE_S * 1e9)
-            writer.write_compressed_image(TOPIC, stamp_ns, 'camera_optical', _jpeg(pixels))
+            stamp_ns = START_NS + round(written * PICTURE_S * 1e9)
+            writer.write_compressed_image(TOPIC, stamp_ns, FRAME_ID, encode_jpeg(pixels))
             written += 1
             note(f'reading pictures: {written} of {min(most, len(files))}')
     if written == 0:
@@ -156,9 +135,9 @@ def _video(path: Path, out: Path, seconds: float, note: Note) -> Recording:
         for frame in video.frames(1 / RATE_HZ):
             if frame.stamp_ns > seconds * 1e9:
                 break
-            stamp_ns = _START_NS + frame.stamp_ns
-            jpeg = _jpeg(frame.pixels_rgb)
-            writer.write_compressed_image(TOPIC, stamp_ns, 'camera_optical', jpeg)
+            stamp_ns = START_NS + frame.stamp_ns
+            jpeg = encode_jpeg(frame.pixels_rgb)
+            writer.write_compressed_image(TOPIC, stamp_ns, FRAME_ID, jpeg)
             written += 1
             note(f'reading {path.name}: {written} frames')
         for damage in video.damage:
@@ -171,14 +150,8 @@ def _video(path: Path, out: Path, seconds: float, note: Note) -> Recording:
 def _inspect(bag: Path, seconds: float, truth: dict[int, SceneTruth]) -> Recording:
     """Find the image topics of a bag, and how many images they carry in the time."""
     with BagReader(bag) as reader:
-        topics = sorted(reader.image_topics(), key=lambda t: -t.count)
-        bases = list(dict.fromkeys(_base(t.name) for t in topics))[:MAX_CAMERAS]
-        # One of a pair of raw and compressed images is enough; compressed ones are smaller.
-        chosen = {}
-        for base in bases:
-            same = [t for t in topics if _base(t.name) == base]
-            best = max(same, key=lambda t: (t.type == COMPRESSED_TYPE, t.count))
-            chosen[best.name] = best.type
+        named = choose_cameras(reader.image_topics())
+        chosen = {topic.name: topic.type for topic in named.values()}
         end_ns = reader.start_ns + round(seconds * 1e9)
         counts = dict.fromkeys(chosen, 0)
         for image in reader.images(list(chosen)):
@@ -189,16 +162,6 @@ def _inspect(bag: Path, seconds: float, truth: dict[int, SceneTruth]) -> Recordi
     frames = sum(counts.values())
     if frames == 0:
         raise ConfigError(f'{bag} holds no images in its first {seconds:g} s')
-    cameras = dict(zip(chosen, names_from_topics(bases), strict=True))
+    cameras = {topic.name: name for name, topic in named.items()}
     rate_hz = max(1, max(counts.values()) - 1) / max(duration_s, 0.1)
     return Recording(bag, chosen, cameras, frames, duration_s, rate_hz, truth)
-
-
-def _base(topic: str) -> str:
-    """Topic without what tells that it is compressed."""
-    return topic.removesuffix('/compressed')
-
-
-def base_topics(recording: Recording) -> list[str]:
-    """Topics as the node wants them named: without /compressed."""
-    return [_base(name) for name in recording.topics]

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from caption_node.ros.cameras import Camera
 from caption_node.ros.conversions import Arrival, stamp_to_ns
 from caption_node.ros.inputs import CameraInput, Message
+from caption_node.ros.losses import LossWatch
 from caption_node.stream import SceneStream, StreamSettings
 
 REPLAY_AGE_NS = 60_000_000_000
@@ -27,6 +28,7 @@ class CameraState:
         self.stream = SceneStream(camera.name, settings)
         self.lock = threading.Lock()
         self.input: CameraInput | None = None
+        self.losses = LossWatch()
         self.newest: Arrival | None = None
         self.silent_s = 0.0
         self.is_stale = False
@@ -82,6 +84,13 @@ class CameraState:
             return 'stale'
         return ''
 
+    def watch_losses(self, now_s: float) -> str:
+        """Return what is worth a line in the log about images that never came; mostly nothing."""
+        if self.input is None or self.newest is None:
+            return ''
+        size = len(self.newest.message.data)
+        return self.losses.update(self.input.received, self.input.lost, now_s, size)
+
     def came_too_late(self, arrival: Arrival) -> bool:
         """Whether the camera was declared stale after this image had come."""
         return arrival.received_s < self._stale_from_s
@@ -94,6 +103,7 @@ class CameraState:
             'times_stale': self.times_stale,
             'silent_s': round(self.silent_s, 1),
             'stamps_look_replayed': self.looks_replayed,
+            'lost_in_transport': self.input.lost if self.input else 0,
             'duplicates': self.input.duplicates if self.input else 0,
             'topics': ', '.join(part.topic for part in self.input.topics) if self.input else '',
             'frame_id': self.newest.message.header.frame_id if self.newest else '',

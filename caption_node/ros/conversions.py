@@ -141,6 +141,21 @@ def event_to_message(event: SceneEvent) -> EventMessage:
     )
 
 
+def event_from_message(message: EventMessage) -> SceneEvent:
+    """Read an event back; its confidence comes back rounded to float32."""
+    return SceneEvent(
+        kind=message.name,
+        phase='begin' if message.phase == EventMessage.BEGIN else 'end',
+        stamp_ns=stamp_to_ns(message.header.stamp),
+        frame_id=message.header.frame_id,
+        camera=message.camera,
+        value=message.value,
+        previous=message.previous,
+        confidence=float(message.confidence),
+        duration_s=float(message.duration_s),
+    )
+
+
 def model_to_message(bundle: Bundle, model: ModelInfo, reason: str) -> ModelMessage:
     """
     Return what ``~/model_info`` says.

@@ -137,6 +137,8 @@ class Describing:
         for state in self._states.values():
             if follow and state.input is not None:
                 state.input.follow_publishers()
+                if text := state.watch_losses(now_s):
+                    self._logger.warning(f'camera {state.camera.name}: {text}')
             turn = state.tick(elapsed_s, now_s, stale_s, max(lost_s, stale_s))
             if turn == 'stale':
                 self._publish_stale(state)
@@ -162,7 +164,9 @@ class Describing:
             }
             fault = state.input.incompatible() if state.input else ''
             found.append(
-                self.statistics.camera_status(prefix, name, extra, state.silent_s, limits, fault)
+                self.statistics.camera_status(
+                    prefix, name, extra, state.silent_s, limits, fault, state.losses.warning
+                )
             )
         return found
 

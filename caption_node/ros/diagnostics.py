@@ -126,6 +126,7 @@ class Statistics:
         silent_s: float,
         limits: Limits,
         fault: str = '',
+        warning: str = '',
     ) -> DiagnosticStatus:
         """
         Return one camera's status.
@@ -134,10 +135,13 @@ class Statistics:
         :param extra: More values to show, by name.
         :param silent_s: For how long no image has come.
         :param fault: Why it can receive nothing; empty if nothing is known.
+        :param warning: What else is worth a warning; empty if nothing is.
         """
         with self._lock:
             stats = self._cameras[camera]
             level, message = stats.level(silent_s, limits, fault)
+            if warning and level == DiagnosticStatus.OK:
+                level, message = DiagnosticStatus.WARN, warning
             values: dict[str, object] = {
                 'rate_hz': round(stats.rate_hz(), 2),
                 'described': stats.described,

@@ -73,6 +73,7 @@ class TopicInput:
         self._message_type = message_type
         self._wishes = wishes
         self.incompatible = ''
+        self.lost = 0
         self._deliver = deliver
         self._seen: deque[int] = deque(maxlen=16)
         self._warned: set[str] = set()
@@ -144,7 +145,9 @@ class TopicInput:
             received,
             self._qos,
             event_callbacks=SubscriptionEventCallbacks(
-                incompatible_qos=self._report_incompatible_qos, use_default_callbacks=False
+                incompatible_qos=self._report_incompatible_qos,
+                message_lost=self._count_lost,
+                use_default_callbacks=False,
             ),
         )
         return subscription
@@ -163,6 +166,9 @@ class TopicInput:
         if self._retired is not None:
             self._node.destroy_subscription(self._retired)
             self._retired = None
+
+    def _count_lost(self, event: Any) -> None:
+        self.lost += event.total_count_change
 
     def _report_incompatible_qos(self, event: Any) -> None:
         policy = str(event.last_policy_kind).rsplit('.', 1)[-1].lower()
@@ -200,6 +206,7 @@ class CameraInput:
         deliver: Callable[[str, Message], None],
     ) -> None:
         self.camera = camera
+        self.received = 0
         self.duplicates = 0
         self._deliver = deliver
         self._last: tuple[int, int, type[Any]] | None = None
@@ -226,12 +233,18 @@ class CameraInput:
         """Say which publisher cannot be heard, or return an empty text."""
         return next((topic.incompatible for topic in self.topics if topic.incompatible), '')
 
+    @property
+    def lost(self) -> int:
+        """How many images DDS has lost on the way here."""
+        return sum(topic.lost for topic in self.topics)
+
     def close(self) -> None:
         """Unsubscribe from everything."""
         for topic in self.topics:
             topic.close()
 
     def _receive(self, message: Message) -> None:
+        self.received += 1
         # image_transport publishes every image raw and compressed: once is enough.
         stamp = message.header.stamp
         this = (stamp.sec, stamp.nanosec, type(message))

@@ -3,12 +3,15 @@
 """Publishes a recording as it was: same bytes, same stamps, same distances in time."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 import importlib
+import json
+from pathlib import Path
 import re
 import sys
 from threading import Event
-from time import perf_counter
-from typing import Any
+from time import monotonic, perf_counter
+from typing import IO, Any
 
 import rclpy
 from rclpy.duration import Duration
@@ -39,7 +42,7 @@ def play(options: ReplayOptions) -> int:
     :returns: 0, or 1 if parts of the recording could not be read.
     :raises BagError: If nothing of it can be published.
     """
-    with BagReader(options.bag) as reader:
+    with BagReader(options.bag) as reader, ExitStack() as stack:
         topics = _choose_topics(reader, options)
         if options.start_offset_s > reader.duration_s:
             raise ConfigError(
@@ -47,9 +50,10 @@ def play(options: ReplayOptions) -> int:
                 f'{options.bag} lasts {reader.duration_s:.3f} s'
             )
         rules = [part for rule in options.remap for part in ('-r', rule)]
+        times = None if options.times is None else stack.enter_context(_open(options.times))
         try:
             init_ros(['caption', '--ros-args', *rules])
-            Player(reader, topics, options).run()
+            Player(reader, topics, options, times).run()
         except (KeyboardInterrupt, ExternalShutdownException):
             pass
         except RCLError as err:
@@ -68,13 +72,19 @@ class Player:
     A node that publishes some topics of a recording.
 
     :param topics: Topics with the message class of each.
+    :param times: Gets when each message was published.
     """
 
     def __init__(
-        self, reader: BagReader, topics: dict[str, tuple[Topic, type[Any]]], options: ReplayOptions
+        self,
+        reader: BagReader,
+        topics: dict[str, tuple[Topic, type[Any]]],
+        options: ReplayOptions,
+        times: IO[str] | None = None,
     ) -> None:
         self._reader = reader
         self._options = options
+        self._times = times
         self._node = Node('caption_replay', enable_rosout=False)
         self._publishers: dict[str, Publisher] = {
             name: self._node.create_publisher(kind, name, publisher_qos(topic.qos))
@@ -116,9 +126,20 @@ class Player:
             self._wait_until(due_s, begin_s, begin_ns)
             if not rclpy.ok():
                 return False
+            published_s = monotonic()
             self._publishers[message.topic].publish(message.cdr)
             self._sent += 1
+            self._note(message, published_s)
         return self._sent > before
+
+    def _note(self, message: Message, published_s: float) -> None:
+        if self._times is None:
+            return
+        row = {'topic': message.topic, 'log_time_ns': message.log_time_ns}
+        try:
+            self._times.write(json.dumps({**row, 'monotonic_s': published_s}) + '\n')
+        except OSError as err:
+            raise _not_written(self._times.name, err) from err
 
     def _messages(self) -> Iterator[Message]:
         options = self._options
@@ -217,6 +238,19 @@ def _message_class(topic: Topic) -> type[Any] | None:
     except (ImportError, AttributeError):
         return None
     return found
+
+
+def _open(path: Path) -> IO[str]:
+    try:
+        return path.open('w', buffering=1, encoding='utf-8')
+    except OSError as err:
+        raise _not_written(path, err) from err
+
+
+def _not_written(path: object, err: OSError) -> ConfigError:
+    return ConfigError(
+        f'{path} cannot be written: {err.strerror or err}', 'give another file with --times'
+    )
 
 
 def _say(text: str) -> None:

@@ -30,6 +30,7 @@ class ReplayOptions:
     :param topics: Only these; none means all whose type is installed.
     :param remap: Rules ``from:=to``.
     :param wait_for_subscriber_s: Wait so long at most for a subscriber; None does not wait.
+    :param times: File that gets when each message was published; None writes none.
     """
 
     bag: Path
@@ -41,6 +42,7 @@ class ReplayOptions:
     topics: tuple[str, ...] = ()
     remap: tuple[str, ...] = ()
     wait_for_subscriber_s: float | None = None
+    times: Path | None = None
 
     def __post_init__(self) -> None:
         for name, value, least in (
@@ -95,6 +97,13 @@ def add_replay_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='S',
         help='wait until somebody listens, at most so many seconds',
     )
+    parser.add_argument(
+        '--times',
+        type=Path,
+        metavar='FILE',
+        help='write when each message was published: JSON lines with topic, log_time_ns and '
+        'monotonic_s, the clock of this machine since it was started',
+    )
 
 
 def run_replay(arguments: argparse.Namespace) -> int:
@@ -114,6 +123,7 @@ def run_replay(arguments: argparse.Namespace) -> int:
         topics=tuple(arguments.topics),
         remap=tuple(arguments.remap),
         wait_for_subscriber_s=arguments.wait_for_subscriber,
+        times=arguments.times,
     )
     return replay(options)
 

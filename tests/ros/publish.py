@@ -3,7 +3,7 @@
 """
 The camera of the tests, a process of its own: publishes what it is told, again and again.
 
-    python -m tests.ros.publish {good|bad|fast} TOPIC...
+    python -m tests.ros.publish {good|bad|fast|large} TOPIC...
 """
 
 from contextlib import suppress
@@ -20,7 +20,7 @@ from tests.drawn import draw_street, jpeg, png
 from tests.ros.picture_messages import ENCODINGS, bad_messages, compressed, header, raw
 
 BASE_NS = 1_700_000_000_123_456_789
-FAST_HZ = 60
+SPEEDS = {'fast': ((640, 480), 60.0), 'large': ((1280, 720), 30.0)}
 
 
 def good_messages() -> dict[str, Image | CompressedImage]:
@@ -40,15 +40,16 @@ def main() -> None:
     rclpy.init()
     node = rclpy.create_node('camera')
     pause = Event()
-    if kind == 'fast':
+    if kind in SPEEDS:
+        size, rate_hz = SPEEDS[kind]
         publishers = [node.create_publisher(Image, t, qos_profile_sensor_data) for t in topics]
-        message = raw(draw_street(3, 640, 480), 'bgr8', header('fast', 0))
+        message = raw(draw_street(3, *size), 'bgr8', header(kind, 0))
         for number in count():
             if not rclpy.ok():
                 break
             message.header.stamp = node.get_clock().now().to_msg()
             publishers[number % len(publishers)].publish(message)
-            pause.wait(1 / FAST_HZ / len(publishers))
+            pause.wait(1 / rate_hz / len(publishers))
         return
     messages = good_messages() if kind == 'good' else bad_messages(draw_street(3))
     raw_topic = node.create_publisher(Image, topics[0], 10)

@@ -9,6 +9,7 @@ from caption_node.description import FIELDS, OBJECT_CLASSES
 from caption_node.training.grounding_words import GROUPS, group_matrix, trigger_matrix, weary_words
 from caption_node.training.model.decoder import TextDecoder
 from caption_node.training.model.detection import BoxDecoder, sample_objects
+from caption_node.training.model.latent import Latent
 from caption_node.training.model.nanodet import NanoDet
 from caption_node.training.model.scene import (
     LAMP_SCORE,
@@ -53,6 +54,7 @@ class Captioner(nn.Module):
         self._register_evidence()
         weary = weary_words(vocabulary)
         self.decoder = TextDecoder(config, len(vocabulary), groups, triggers, weary)
+        self.latent = Latent(config) if config.latent else None
 
     def _register_evidence(self) -> None:
         by_class = [[float(c in g.classes) for g in GROUPS] for c in OBJECT_CLASSES]
@@ -118,8 +120,13 @@ class Captioner(nn.Module):
         """
         return self.describe(self.perceive(image))
 
-    def describe(self, f: Features) -> tuple[Tensor, ...]:
-        """Run what follows perception; outputs as :meth:`forward`."""
+    def describe(self, f: Features, noise: Tensor | None = None) -> tuple[Tensor, ...]:
+        """
+        Run what follows perception; outputs as :meth:`forward`.
+
+        :param noise: (B, Z) standard normal, for another way to tell the scene.
+        """
         s = self.scene(f)
-        tokens, token_logp = self.decoder.greedy(s.memory, s.bias, self.evidence(f, s.logits))
+        memory = s.memory if self.latent is None else self.latent.told(s.memory, s.bias, noise)
+        tokens, token_logp = self.decoder.greedy(memory, s.bias, self.evidence(f, s.logits))
         return tokens, token_logp, f.boxes, f.classes, f.scores, s.logits, s.embedding

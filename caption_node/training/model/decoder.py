@@ -173,12 +173,18 @@ class TextDecoder(nn.Module):
 
     @torch.no_grad()
     def sample(
-        self, memory: Tensor, scene_bias: Tensor, evidence: Tensor, sentences: int
+        self,
+        memory: Tensor,
+        scene_bias: Tensor,
+        evidence: Tensor,
+        sentences: int,
+        temperature: float = 1.0,
     ) -> Tensor:
         """
         Draw sentences at random, by the rules of the greedy loop.
 
         :param sentences: S, how many for each scene.
+        :param temperature: Below 1 likely words get likelier.
         :returns: (B * S, T + 1) int64 from BOS on, PAD behind the end.
         """
         layers = self._layers()
@@ -195,7 +201,7 @@ class TextDecoder(nn.Module):
                 x, past[i] = layer(x, scenes[i], bias, past[i])
             logits = self.norm(x) @ self.embedding.weight.T + self.bias
             logits = (logits + self.shut(torch.cat(tokens, 1), evidence)[:, -1:])[:, 0]
-            token = torch.multinomial(logits.softmax(1), 1)
+            token = torch.multinomial((logits / temperature).softmax(1), 1)
             tokens.append(token * alive)
             alive = alive * (token != EOS).to(torch.int64)
         return torch.cat(tokens, 1)

@@ -58,6 +58,7 @@ class SceneConfig:
     :param patch: Side of the colour patch that is taken at each box, in samples.
     :param points: Side of the grid of features that is taken at each box, in samples.
     :param tokens: T, words and marks of one sentence at most, the end mark counted in.
+    :param latent: Z, dimensions of the latent behind a sentence; 0 for none.
     """
 
     height: int = 384
@@ -73,6 +74,7 @@ class SceneConfig:
     points: int = 3
     tokens: int = 32
     dropout: float = 0.1
+    latent: int = 0
 
 
 @dataclass

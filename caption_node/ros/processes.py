@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""The two processes of the demo, started and ended by us and by nobody else."""
+"""Node and replay as processes of ours, started and ended by us and by nobody else."""
 
 from collections.abc import Sequence
 import os
