@@ -7,9 +7,11 @@ Endurance: the node under full load while everything around it misbehaves at ran
 
 Two cameras send as fast as they can. They vanish and come back, change size and encoding in
 mid-stream, send corrupt frames (one in ten), and stamps that jump an hour forward or back; their
-DDS participants are restarted, and subscribers come and go. Ends with status 0 if the node did not
-crash or log a traceback, its memory did not grow by more than ``--growth``, every OK description
-is that of an image that was sent just before, and nothing OK came of a camera that was silent.
+DDS participants are restarted, and subscribers come and go. A third camera is a process that is
+killed and started again. At first every size and encoding is shown once, so that memory is where
+it stays. Ends with status 0 if the node did not crash or log a traceback, its memory did not grow
+by more than ``--growth`` after that, every OK description is that of an image that was sent just
+before, none is older than ``max_age_ms``, and nothing OK came of a camera that was silent.
 """
 
 import argparse
@@ -47,8 +49,12 @@ HOUR_NS = 3600 * NS_PER_S
 STALE_S = 1.0
 ROUNDING_NS = 2_000_000
 """An hour in milliseconds as float32 is exact to a quarter of one."""
+MAX_AGE_S = 2.0
 LATEST_S = 5.0
 """An OK description may come so long after its image was sent, on a busy machine."""
+STALL_S = 0.5
+"""This process was held up if it was away for so long: whatever comes then says nothing."""
+PROFILE = ROOT / 'launch' / 'config' / 'fastdds_large_images.xml'
 SIZES = ((320, 192), (640, 480), (1280, 720))
 ENCODINGS = ('rgb8', 'bgr8', 'mono8', 'yuv422', 'bayer_rggb8', 'bgra8')
 
@@ -135,6 +141,8 @@ class Watch:
         self.heard: Counter[tuple[str, int]] = Counter()
         self.memory_mb: list[float] = []
         self._stale_ns: dict[str, int] = {}
+        self._stalls_s: deque[tuple[float, float]] = deque(maxlen=1000)
+        self._here_s = monotonic()
         self._context = Context()
         rclpy.init(context=self._context, domain_id=domain)
         self.node = Node('watch', context=self._context, enable_rosout=False)
@@ -151,6 +159,14 @@ class Watch:
         end_s = monotonic() + seconds
         while (left_s := end_s - monotonic()) > 0:
             self._executor.spin_once(timeout_sec=left_s)
+            self.note_presence()
+
+    def note_presence(self) -> None:
+        """Note that this process runs; where it did not, the machine was busy elsewhere."""
+        now_s = monotonic()
+        if now_s - self._here_s > STALL_S:
+            self._stalls_s.append((self._here_s, now_s))
+        self._here_s = now_s
 
     def come_or_go(self) -> str:
         """Subscribe to the overlay, or stop watching it."""
@@ -174,17 +190,32 @@ class Watch:
             return
         if message.status not in (SceneDescription.OK, SceneDescription.ABSTAIN):
             return
+        if message.camera not in self.cameras:
+            self._judge_age(message, now_s)
+            return
         sent_s = next(
             (s for n, s in reversed(self.cameras[message.camera].sent) if n == stamp_ns), None
         )
         received_ns = stamp_ns + int(message.age_received_ms * 1e6)
         if sent_s is None:
             self.wrong.append(f'{message.camera}: a description of an image that nobody sent')
-        elif now_s - sent_s > STALE_S + LATEST_S:
-            late_s = now_s - sent_s
+        elif (late_s := self._running_s(sent_s, now_s)) > STALE_S + LATEST_S:
             self.wrong.append(f'{message.camera}: marked OK {late_s:.1f} s after its image')
         elif received_ns < self._stale_ns.get(message.camera, 0) - ROUNDING_NS:
             self.wrong.append(f'{message.camera}: OK for an image that came before it was stale')
+        self._judge_age(message, now_s)
+
+    def _judge_age(self, message: SceneDescription, now_s: float) -> None:
+        # Stamps that are an hour off are no matter of age: the node says that they look replayed.
+        age_s = message.age_ms / 1e3
+        if age_s < 60 and self._running_s(now_s - age_s, now_s) > MAX_AGE_S + 1:
+            self.wrong.append(f'{message.camera}: {age_s:.1f} s old, in spite of max_age_ms')
+
+    def _running_s(self, from_s: float, to_s: float) -> float:
+        """Return how much of a time this process was running."""
+        stalls = [*self._stalls_s, (self._here_s, to_s)]
+        away_s = (min(e, to_s) - max(b, from_s) for b, e in stalls if e - b > STALL_S)
+        return to_s - from_s - sum(max(0.0, s) for s in away_s)
 
     def _diagnose(self, message: DiagnosticArray) -> None:
         for status in message.status:
@@ -197,7 +228,8 @@ def start_node(model: Path, domain: int, log: Path) -> 'subprocess.Popen[bytes]'
     """Start the node with both cameras."""
     line = [
         sys.executable, '-m', 'caption_node.ros.program', '--ros-args', '-p', f'model:={model}',
-        '-p', 'cameras:=[one=/one/image, two=/two/image]', '-p', f'stale_after_s:={STALE_S}',
+        '-p', 'cameras:=[one=/one/image, two=/two/image, three=/camera_3/image]',
+        '-p', f'stale_after_s:={STALE_S}', '-p', f'max_age_ms:={MAX_AGE_S * 1e3}',
         '-p', 'diagnostics_period_s:=0.2',
     ]  # fmt: skip
     environment = {**os.environ, 'ROS_DOMAIN_ID': str(domain)}
@@ -205,7 +237,55 @@ def start_node(model: Path, domain: int, log: Path) -> 'subprocess.Popen[bytes]'
         return subprocess.Popen(line, env=environment, cwd=ROOT, stdout=file, stderr=file)
 
 
-def run(watch: Watch, node: 'subprocess.Popen[bytes]', seconds: float, seed: int) -> Counter[str]:
+class Crasher:
+    """A camera of another process, which is killed without a farewell and started again."""
+
+    def __init__(self, domain: int) -> None:
+        self._environment = {**os.environ, 'ROS_DOMAIN_ID': str(domain)}
+        self._start()
+
+    def crash(self) -> str:
+        """Kill it, and start it again."""
+        self.close()
+        self._start()
+        return 'crash'
+
+    def close(self) -> None:
+        """Kill it."""
+        self._child.kill()
+        self._child.communicate()
+
+    def _start(self) -> None:
+        line = [sys.executable, 'benchmarks/load_peers.py', 'camera', '3']
+        self._child = subprocess.Popen(
+            line,
+            env=self._environment,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        if self._child.stdin is not None:
+            self._child.stdin.write(b'raw 640 480 10\n')
+            self._child.stdin.flush()
+
+
+def warm_up(watch: Watch) -> None:
+    """Show every size in every encoding, all that is corrupt, and what an overlay takes."""
+    watch.come_or_go()
+    for camera in watch.cameras.values():
+        for size in SIZES:
+            for encoding in (*ENCODINGS, 'jpeg'):
+                camera.size, camera.encoding = size, encoding
+                for _ in range(8):
+                    camera.send()
+                    watch.spin(0.03)
+    watch.memory_mb.clear()
+
+
+def run(
+    watch: Watch, node: 'subprocess.Popen[bytes]', crasher: Crasher, seconds: float, seed: int
+) -> Counter[str]:
     """Send and misbehave until the time is over; returns how often what was done."""
     rng = random.Random(seed)
     done: Counter[str] = Counter()
@@ -218,7 +298,10 @@ def run(watch: Watch, node: 'subprocess.Popen[bytes]', seconds: float, seed: int
         watch.spin(0.015)
         if monotonic() > next_fault_s:
             next_fault_s = monotonic() + rng.uniform(0.1, 0.8)
-            if rng.random() < 0.2:
+            chance = rng.random()
+            if chance < 0.02:
+                done[crasher.crash()] += 1
+            elif chance < 0.2:
                 done[watch.come_or_go()] += 1
             else:
                 done[rng.choice(list(watch.cameras.values())).misbehave()] += 1
@@ -229,9 +312,9 @@ def run(watch: Watch, node: 'subprocess.Popen[bytes]', seconds: float, seed: int
 
 
 def growth_percent(memory_mb: list[float]) -> float:
-    """Return by how much the last fifth lies above what was reached after two fifths."""
+    """Return by how much the last fifth lies above the second: in the first one memory settles."""
     fifth = max(1, len(memory_mb) // 5)
-    before = statistics.median(memory_mb[2 * fifth : 3 * fifth])
+    before = statistics.median(memory_mb[fifth : 2 * fifth])
     return (statistics.median(memory_mb[-fifth:]) / before - 1) * 100
 
 
@@ -246,6 +329,7 @@ def main() -> int:
     parser.add_argument('--growth', type=float, default=2.0, help='most growth of memory, percent')
     options = parser.parse_args()
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+    os.environ['FASTRTPS_DEFAULT_PROFILES_FILE'] = str(PROFILE)
     domain = 1 + os.getpid() % 100
     rng = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as scratch:
@@ -254,14 +338,17 @@ def main() -> int:
         watch = Watch(domain, cameras)
         log = Path(scratch) / 'node.log'
         node = start_node(model, domain, log)
+        crasher = Crasher(domain)
         try:
             limit_s = monotonic() + 90
             while not watch.heard and monotonic() < limit_s and node.poll() is None:
                 cameras['one'].send()
                 watch.spin(0.1)
-            done = run(watch, node, options.seconds, options.seed)
+            warm_up(watch)
+            done = run(watch, node, crasher, options.seconds, options.seed)
             alive = node.poll() is None
         finally:
+            crasher.close()
             if node.poll() is None:
                 node.send_signal(signal.SIGINT)
             status = node.wait(10)
@@ -275,7 +362,8 @@ def report(watch: Watch, done: Counter[str], most: float, survived: bool, log: s
     described = sum(watch.heard.values())
     print(f'faults: {dict(done)}')
     print(f'descriptions by camera and status: {dict(watch.heard)}')
-    print(f'memory: {growth:+.2f} % growth, at most {most} %; last {watch.memory_mb[-1:]} MB')
+    course = watch.memory_mb[:: max(1, len(watch.memory_mb) // 10)]
+    print(f'memory: {growth:+.2f} % growth, at most {most} %; MB: {[round(mb) for mb in course]}')
     wrong = [*watch.wrong[:10]]
     if not survived or 'Traceback' in log:
         wrong.append('the node crashed, or logged a traceback:\n' + log[-3000:])

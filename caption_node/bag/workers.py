@@ -11,17 +11,18 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 import multiprocessing
 from multiprocessing.connection import wait
 import os
 import signal
 from threading import Thread
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 
+from caption_node.backends.device import find_device
 from caption_node.bag.captioning import Thinning
 from caption_node.bag.images import RecordedImage, read_image_message
 from caption_node.bag.reader import BagReader
@@ -30,7 +31,7 @@ from caption_node.batching import Described, describe_all
 from caption_node.bundle import sha256_of
 from caption_node.closing import Closed
 from caption_node.description import ModelInfo, SceneDescription
-from caption_node.errors import BackendError, CaptionError
+from caption_node.errors import BackendError, BackendUnavailableError, CaptionError
 from caption_node.frame import Frame
 from caption_node.pipeline import CaptionPipeline
 
@@ -38,6 +39,7 @@ SEGMENT_BATCHES = 8
 _THUMBNAIL_QUALITY = 70
 _FRAMES_WORTH_A_PROCESS = 64
 
+_T = TypeVar('_T')
 Seen = Callable[[Described[RecordedImage]], None]
 
 
@@ -84,22 +86,23 @@ class Workers(Closed):
     """
 
     def __init__(self, work: Work, jobs: int = 1) -> None:
-        self._pipeline: CaptionPipeline | None = _open(work)
-        self.model: ModelInfo = self._pipeline.model
-        # Thresholds and calibration change what is said, too.
-        self.manifest_sha256 = sha256_of(self._pipeline.bundle.path / 'manifest.json')
-        batch = min(work.batch, self._pipeline.bundle.max_batch)
-        threads = work.threads or (1 if jobs > 1 else 0)
-        self.work = Work(work.model, work.backend, threads, batch, work.thumbnail_width)
-        self.segment = SEGMENT_BATCHES * batch
         self.jobs = jobs
+        self._pipeline: CaptionPipeline | None = None
         self._pool: ProcessPoolExecutor | None = None
+        threads = work.threads or (1 if jobs > 1 else 0)
+        self.work = replace(work, threads=threads)
         if jobs > 1:
-            self._pipeline.close()
-            self._pipeline = None
-            self._pool = ProcessPoolExecutor(
-                jobs, multiprocessing.get_context('spawn'), _begin_process, (self.work,)
-            )
+            context = multiprocessing.get_context('spawn')
+            self._pool = ProcessPoolExecutor(jobs, context, _begin_process, (self.work,))
+            loaded = self._load_everywhere(self._pool)
+        else:
+            self._pipeline = _open(self.work)
+            loaded = _loaded(self._pipeline)
+        self.model = loaded.model
+        # Thresholds and calibration change what is said, too.
+        self.manifest_sha256 = loaded.manifest_sha256
+        self.work = replace(self.work, batch=min(work.batch, loaded.max_batch))
+        self.segment = SEGMENT_BATCHES * self.work.batch
 
     def describe(
         self,
@@ -146,13 +149,22 @@ class Workers(Closed):
         if self._pipeline is not None:
             self._pipeline.close()
 
+    def _load_everywhere(self, pool: ProcessPoolExecutor) -> '_Loaded':
+        """Let all processes begin to load the model, and return what the first one found."""
+        futures = [pool.submit(_load_here) for _ in range(self.jobs)]
+        try:
+            return _result(futures[0])
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
     def _in_processes(
         self, pool: ProcessPoolExecutor, messages: Iterator[Message], file: str
     ) -> Iterator[list[DescribedImage]]:
         waiting: deque[Future[list[DescribedImage] | tuple[str, str]]] = deque()
         try:
             while segment := list(islice(messages, self.segment)):
-                waiting.append(pool.submit(_describe_here, segment, file))
+                waiting.append(pool.submit(_describe_here, segment, file, self.work.batch))
                 # One more than there are processes, so that none of them waits for the disk.
                 if len(waiting) > self.jobs:
                     yield _result(waiting.popleft())
@@ -170,6 +182,9 @@ def open_workers(work: Work, jobs: int | None, frames: int) -> Workers:
     :param jobs: None leaves the choice to :func:`choose_jobs`.
     :param frames: Frames to describe.
     """
+    if jobs is None and not _has_gpu():
+        # No need to load the model to learn that it will run on the CPU.
+        jobs = choose_jobs(None, frames, 'onnxruntime-cpu')
     workers = Workers(work, jobs or 1)
     chosen = choose_jobs(jobs, frames, workers.model.backend)
     if chosen == workers.jobs:
@@ -193,6 +208,14 @@ def choose_jobs(wanted: int | None, frames: int, backend: str) -> int:
     return max(1, min(len(os.sched_getaffinity(0)), frames // _FRAMES_WORTH_A_PROCESS))
 
 
+def _has_gpu() -> bool:
+    try:
+        find_device()
+    except BackendUnavailableError:
+        return False
+    return True
+
+
 def thumbnail(frame: Frame, width: int) -> bytes:
     """Return a frame as a small JPEG."""
     pixels = frame.pixels_rgb
@@ -202,6 +225,20 @@ def thumbnail(frame: Frame, width: int) -> bytes:
         '.jpg', small[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _THUMBNAIL_QUALITY]
     )
     return data.tobytes() if done else b''
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """What one needs to know of a model that another process has loaded."""
+
+    model: ModelInfo
+    manifest_sha256: str
+    max_batch: int
+
+
+def _loaded(pipeline: CaptionPipeline) -> _Loaded:
+    bundle = pipeline.bundle
+    return _Loaded(pipeline.model, sha256_of(bundle.path / 'manifest.json'), bundle.max_batch)
 
 
 def _open(work: Work) -> CaptionPipeline:
@@ -219,9 +256,7 @@ def _keep(
     return DescribedImage(item.description, item.source.log_time_ns, small)
 
 
-def _result(
-    future: 'Future[list[DescribedImage] | tuple[str, str]]',
-) -> list[DescribedImage]:
+def _result(future: 'Future[_T | tuple[str, str]]') -> _T:
     try:
         result = future.result()
     except BrokenProcessPool as err:
@@ -252,18 +287,32 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
+def _pipeline_here() -> CaptionPipeline:
+    """Return the model of this process; it is loaded with the first call."""
+    if 'pipeline' not in _process:
+        cv2.setNumThreads(1)
+        _process['pipeline'] = _open(_process['work'])
+    pipeline: CaptionPipeline = _process['pipeline']
+    return pipeline
+
+
+def _load_here() -> _Loaded | tuple[str, str]:
+    """Load the model in a process of the pool; an error comes back as its two texts."""
+    try:
+        return _loaded(_pipeline_here())
+    except CaptionError as err:
+        return str(err), err.hint
+
+
 def _describe_here(
-    messages: Sequence[Message], file: str
+    messages: Sequence[Message], file: str, batch: int
 ) -> list[DescribedImage] | tuple[str, str]:
     """Describe one segment in a process of the pool; an error comes back as its two texts."""
-    work: Work = _process['work']
     try:
-        if 'pipeline' not in _process:
-            cv2.setNumThreads(1)
-            _process['pipeline'] = _open(work)
-        _process['pipeline'].forget()
+        pipeline = _pipeline_here()
+        pipeline.forget()
         images: Iterable[RecordedImage] = (read_image_message(m, file) for m in messages)
-        described = describe_all(_process['pipeline'], images, work.batch, threads=1)
-        return [_keep(d, work.thumbnail_width) for d in described]
+        width = _process['work'].thumbnail_width
+        return [_keep(d, width) for d in describe_all(pipeline, images, batch, threads=1)]
     except CaptionError as err:
         return str(err), err.hint

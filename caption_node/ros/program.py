@@ -18,6 +18,7 @@ from caption_node.ros.context import (
     leaving_on_time,
     without_ros_arguments,
 )
+from caption_node.ros.heap import give_large_blocks_back
 from caption_node.ros.node import CaptionNode
 
 
@@ -28,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :param arguments: Command line with the program's name in front; None takes the process's own.
     :returns: Exit status: 0, 1 if it could not start, 2 for unknown options.
     """
+    give_large_blocks_back()
     line = list(sys.argv if arguments is None else arguments)
     parser = argparse.ArgumentParser(
         prog='caption_node',
