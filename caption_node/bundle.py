@@ -14,7 +14,7 @@ import json
 import os
 from pathlib import Path
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 from caption_node.description import FIELDS, Field, make_field
 from caption_node.errors import BundleError
@@ -35,6 +35,19 @@ class FieldSlice:
     temperature: float
 
 
+class CaptionConfidence(NamedTuple):
+    """
+    A logistic that gives the confidence of a sentence.
+
+    :param weight: Of the mean log-probability of its words.
+    :param support: Of the log-probability that published fields deny none of its claims.
+    """
+
+    weight: float
+    bias: float
+    support: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Bundle:
     """
@@ -48,7 +61,7 @@ class Bundle:
     :param fields: Layout of the scene logits by field name.
     :param classes: Names of the object classes by the number that the model gives.
     :param score_thresholds: Least score of a published box by class.
-    :param caption_confidence: (weight, bias) of a logistic over the mean word log-probability.
+    :param caption_confidence: What a sentence's confidence is worked out by.
     :param abstain: Thresholds of :mod:`caption_node.trust` by name.
     :param trust_path: What :mod:`caption_node.novelty` knows of the training frames, if it is
         part of the bundle.
@@ -65,7 +78,7 @@ class Bundle:
     fields: Mapping[str, FieldSlice]
     classes: tuple[str, ...]
     score_thresholds: Mapping[str, float]
-    caption_confidence: tuple[float, float]
+    caption_confidence: CaptionConfidence
     abstain: Mapping[str, float]
     vocabulary: Vocabulary
     trust_path: Path | None = None
@@ -105,9 +118,8 @@ class Bundle:
                 fields=_field_slices(manifest['fields'], table),
                 classes=tuple(manifest['classes']),
                 score_thresholds={k: float(v) for k, v in manifest['score_thresholds'].items()},
-                caption_confidence=(
-                    float(manifest['caption_confidence']['weight']),
-                    float(manifest['caption_confidence']['bias']),
+                caption_confidence=CaptionConfidence(
+                    **{k: float(v) for k, v in manifest['caption_confidence'].items()}
                 ),
                 abstain={k: float(v) for k, v in manifest['abstain'].items()},
                 vocabulary=Vocabulary.load(

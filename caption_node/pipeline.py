@@ -22,13 +22,14 @@ from caption_node.description import (
     COUNT_BUCKETS,
     FIELDS,
     MAX_COUNT,
+    Field,
     FieldValue,
     ModelInfo,
     SceneDescription,
     SceneObject,
-    Value,
 )
 from caption_node.errors import ConfigError
+from caption_node.evaluation.denials import support
 from caption_node.frame import Frame
 from caption_node.grounding import name_hazard, place_object
 from caption_node.preprocess import Letterbox, letterbox
@@ -138,7 +139,11 @@ class CaptionPipeline(Closed):
         def doubt(text: str) -> str:
             return self._doubt_words(text, said.scene, said.objects)
 
-        return replace(said, samples=self._sampler.draw(self._images[:1], wish, doubt))
+        def supported(text: str) -> float:
+            return self._support(text, said.scene)
+
+        drawn = self._sampler.draw(self._images[:1], wish, doubt, supported)
+        return replace(said, samples=drawn)
 
     def _model_info(self) -> ModelInfo:
         bundle, backend = self.bundle, self.backend
@@ -186,17 +191,24 @@ class CaptionPipeline(Closed):
         if self._rules:
             return rule_sentence(scene, objects)
         tokens = outputs.tokens[i]
+        caption = self.bundle.vocabulary.decode(tokens.tolist())
         confidence = word_confidence(
-            outputs.token_logp[i], tokens, *self.bundle.caption_confidence
+            outputs.token_logp[i],
+            tokens,
+            self.bundle.caption_confidence,
+            self._support(caption, scene),
         )
-        return self.bundle.vocabulary.decode(tokens.tolist()), confidence
+        return caption, confidence
+
+    def _support(self, caption: str, scene: Mapping[str, FieldValue]) -> float:
+        return support(caption, scene) if self.bundle.is_of_driving else 1.0
 
     def _read_fields(self, logits: NDArray[np.float32]) -> dict[str, FieldValue]:
         scene = {}
         for name, spec in self.bundle.table.items():
             piece = self.bundle.fields[name]
             raw = logits[piece.start : piece.start + piece.width]
-            scene[name] = FieldValue(*_read_field(spec.kind, spec.values, raw, piece.temperature))
+            scene[name] = read_field(spec, raw, piece.temperature)
         if not self.bundle.is_of_driving:
             return scene
         if (scene['lead'].value == 'none') != (scene['lead_range'].value == 'none'):
@@ -252,20 +264,23 @@ def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(e / e.sum(), dtype=np.float64)
 
 
-def _read_field(
-    kind: str, values: tuple[str, ...], logits: NDArray[np.float32], temperature: float
-) -> tuple[Value, float]:
-    """Return the likeliest value and how sure it is; the temperature changes the latter only."""
-    if kind == 'boolean':
+def read_field(spec: Field, logits: NDArray[np.float32], temperature: float) -> FieldValue:
+    """
+    Return the likeliest value and how sure it is; the temperature changes the latter only.
+
+    :param logits: (width,) of this field.
+    """
+    if spec.kind == 'boolean':
         p = 1.0 / (1.0 + float(np.exp(-np.clip(logits[0] / temperature, -30, 30))))
-        return p >= 0.5, max(p, 1.0 - p)
+        return FieldValue(p >= 0.5, max(p, 1.0 - p))
     probability = _softmax(logits / temperature)
-    if kind == 'categorical':
+    if spec.kind == 'categorical':
         best = int(probability.argmax())
-        return values[best], float(probability[best])
+        return FieldValue(spec.values[best], float(probability[best]))
     # Nobody agrees on whether there are nine or ten: the likeliest bucket, and the likeliest count
     # in it. The confidence is the bucket's.
     bounds = [*COUNT_BUCKETS, MAX_COUNT + 1]
     best = int(np.add.reduceat(_softmax(logits), COUNT_BUCKETS).argmax())
     inside = slice(bounds[best], bounds[best + 1])
-    return bounds[best] + int(logits[inside].argmax()), min(1.0, float(probability[inside].sum()))
+    count = bounds[best] + int(logits[inside].argmax())
+    return FieldValue(count, min(1.0, float(probability[inside].sum())))

@@ -92,7 +92,11 @@ class Sampler(Closed):
         self._own: Backend | None = None
 
     def draw(
-        self, image: NDArray[np.uint8], wish: Wish, doubt: Callable[[str], str]
+        self,
+        image: NDArray[np.uint8],
+        wish: Wish,
+        doubt: Callable[[str], str],
+        supported: Callable[[str], float],
     ) -> tuple[Sample, ...]:
         """
         Return different sentences about a frame, the surest first.
@@ -100,6 +104,7 @@ class Sampler(Closed):
         :param image: (1, H, W, 3) letterboxed.
         :param doubt: Says why a sentence cannot be used, or nothing; such ones are left out, so
             there may be fewer than wanted.
+        :param supported: Says how likely a sentence is by what else is published, 0..1.
         :raises ConfigError: If the model has no inputs for chance.
         :raises BackendError: If the runtime fails.
         """
@@ -116,7 +121,7 @@ class Sampler(Closed):
         for _ in range(_ROUNDS):
             outputs = backend.run_samples(image, chance(sizes, wish, first, wish.count))
             first += wish.count
-            for text, confidence in self._read(outputs, doubt):
+            for text, confidence in self._read(outputs, doubt, supported):
                 kept.setdefault(text, confidence)
             if len(kept) >= wish.count or wish.temperature == 0:
                 break
@@ -125,13 +130,19 @@ class Sampler(Closed):
         chosen = sorted(list(kept.items())[: wish.count], key=lambda item: -item[1])
         return tuple(Sample(text, confidence) for text, confidence in chosen)
 
-    def _read(self, outputs: Outputs, doubt: Callable[[str], str]) -> list[tuple[str, float]]:
+    def _read(
+        self,
+        outputs: Outputs,
+        doubt: Callable[[str], str],
+        supported: Callable[[str], float],
+    ) -> list[tuple[str, float]]:
         found = []
+        rule = self._bundle.caption_confidence
         for tokens, token_logp in zip(outputs.tokens, outputs.token_logp, strict=True):
             text = self._bundle.vocabulary.decode(tokens.tolist())
             if text and not doubt(text):
-                weight, bias = self._bundle.caption_confidence
-                found.append((text, word_confidence(token_logp, tokens, weight, bias)))
+                sure = word_confidence(token_logp, tokens, rule, supported(text))
+                found.append((text, sure))
         return found
 
     def _sampling(self) -> SamplingBackend:

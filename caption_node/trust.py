@@ -15,7 +15,7 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from caption_node.bundle import Bundle
+from caption_node.bundle import Bundle, CaptionConfidence
 from caption_node.description import FieldValue, SceneObject
 from caption_node.frame import Frame
 from caption_node.frozen import FrozenWatch
@@ -23,6 +23,8 @@ from caption_node.novelty import Novelty
 
 FROZEN_S = 0.5
 FROZEN_REPEATS = 3
+LEAST_SUPPORT = 0.01
+"""A sentence that fields bear out less is no less likely to be true."""
 
 _PERSON = re.compile(
     r'\b(pedestrians?|people|persons?|man|woman|men|women|child(ren)?|workers?|kids?|walkers?|'
@@ -100,21 +102,25 @@ class Trust:
 
 
 def word_confidence(
-    token_logp: NDArray[np.float32], tokens: NDArray[np.int64], weight: float, bias: float
+    token_logp: NDArray[np.float32],
+    tokens: NDArray[np.int64],
+    rule: CaptionConfidence,
+    supported: float = 1.0,
 ) -> float:
     """
-    Turn the words' probabilities into one calibrated confidence.
+    Turn the words' probabilities, and what bears them out, into one calibrated confidence.
 
     :param token_logp: (T,) log-probabilities.
     :param tokens: (T,) ids; 0 is PAD and does not count.
-    :param weight: Of the mean log-probability in the logistic.
+    :param supported: How likely the published fields deny no claim of the sentence, 0..1.
     :returns: 0..1.
     """
     said = tokens != 0
     if not said.any():
         return 0.0
     mean = float(token_logp[said].mean())
-    return 1.0 / (1.0 + math.exp(-(weight * mean + bias)))
+    borne_out = math.log(max(supported, LEAST_SUPPORT))
+    return 1.0 / (1.0 + math.exp(-(rule.weight * mean + rule.support * borne_out + rule.bias)))
 
 
 def picture_fault(image: NDArray[np.uint8], limits: Mapping[str, float]) -> str:

@@ -8,16 +8,14 @@ about road users, signals, the vehicle ahead, sides, weather, surface, night, an
 What it leaves out, and what no field records, does not make it wrong.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 import re
 
-from caption_node.description import Value
+from caption_node.description import FIELDS, MAX_COUNT, FieldValue, Value
 from caption_node.evaluation.frames import Annotation, LabelledFrame
 from caption_node.evaluation.lead_words import says_lead, says_no_lead
 from caption_node.evaluation.side_words import denied_sides
-
-Fields = Mapping[str, Value]
 
 _NOBODY = re.compile(
     r'\b(?:no|nobody|without|free of) (?:[\w-]+ ){0,2}?'
@@ -33,25 +31,21 @@ _SIGNAL = re.compile(
 _COLOURS = {'amber': 'yellow'}
 
 
+Denying = Mapping[str, tuple[Value, ...]]
+"""Values by field that deny a claim; where several fields are named, all of them have to."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """
-    A kind of claim by its words.
-
-    :param denied: Whether an annotator's fields deny it.
-    """
+    """A kind of claim by its words, and what denies it."""
 
     name: str
     words: re.Pattern[str]
-    denied: Callable[[Fields], bool]
+    denied_by: Denying
 
 
 def _words(text: str) -> re.Pattern[str]:
     return re.compile(rf'\b(?:{text})\b')
-
-
-def _field_in(field: str, *values: Value) -> Callable[[Fields], bool]:
-    return lambda fields: fields[field] in values
 
 
 _CLAIMS = (
@@ -61,63 +55,86 @@ _CLAIMS = (
             'pedestrians?|people(?! carrier)|persons?|wom[ae]n|children|child|workers?|walkers?)'
             '(?! (?:crossing|warning)'
         ),
-        _field_in('people', 0),
+        {'people': (0,)},
     ),
     Claim(
         'cyclists',
         _words(
             'cyclists?|motorcyclists?|riders?|(?:bicycles?|motorcycles?|scooters?) rid(?:es?|ing)'
         ),
-        _field_in('cyclists', 0),
+        {'cyclists': (0,)},
     ),
     Claim(
         'oncoming',
         _words('(?<!no )oncoming (?!lanes?|side|carriageway)'),
-        _field_in('oncoming', False),
+        {'oncoming': (False,)},
     ),
     Claim(
         'parked',
         _words(
             'parked (?:cars?|vans?|vehicles?|trucks?)|(?:cars?|vans?|vehicles?) (?:are )?parked'
         ),
-        _field_in('parked', False),
+        {'parked': (False,)},
     ),
-    Claim('crosswalk', _words('crosswalks?|zebras?'), _field_in('crosswalk', False)),
+    Claim('crosswalk', _words('crosswalks?|zebras?'), {'crosswalk': (False,)}),
     Claim(
         'works',
         _words('roadworks?(?! sign)|works(?! sign)|cones?'),
-        _field_in('construction', False),
+        {'construction': (False,)},
     ),
-    Claim('night', _words('(?:at|by) night|night(?:-time)?'), _field_in('time', 'day')),
+    Claim('night', _words('(?:at|by) night|night(?:-time)?'), {'time': ('day',)}),
     Claim(
         'rain',
         _words('(?:in (?:the |heavy |light )?)rain|rainy|raining|rainfall'),
-        _field_in('weather', 'clear', 'cloudy', 'snow', 'fog'),
+        {'weather': ('clear', 'cloudy', 'snow', 'fog')},
     ),
-    Claim('fog', _words('fog|foggy'), _field_in('weather', 'clear', 'cloudy', 'snow')),
+    Claim('fog', _words('fog|foggy'), {'weather': ('clear', 'cloudy', 'snow')}),
     Claim(
         'snow',
         _words('snow|snowy|snowfall|snow-covered'),
-        lambda f: f['surface'] == 'dry' and f['weather'] != 'snow',
+        {
+            'surface': ('dry',),
+            'weather': tuple(v for v in FIELDS['weather'].values if v != 'snow'),
+        },
     ),
-    Claim('wet', _words('wet|damp|rain-soaked'), _field_in('surface', 'dry')),
-    Claim('dry', _words('dry'), _field_in('surface', 'wet', 'snow')),
+    Claim('wet', _words('wet|damp|rain-soaked'), {'surface': ('dry',)}),
+    Claim('dry', _words('dry'), {'surface': ('wet', 'snow')}),
     Claim(
         'motorway',
         _words('motorway|freeway|autobahn'),
-        _field_in('road', 'city', 'residential', 'parking', 'private', 'industrial'),
+        {'road': ('city', 'residential', 'parking', 'private', 'industrial')},
     ),
-    Claim(
-        'town',
-        _words('(?:city|town|urban) (?:street|road)'),
-        _field_in('road', 'rural', 'highway'),
-    ),
+    Claim('town', _words('(?:city|town|urban) (?:street|road)'), {'road': ('rural', 'highway')}),
     Claim(
         'country',
         _words('(?:country|rural) road'),
-        _field_in('road', 'city', 'residential', 'parking', 'tunnel'),
+        {'road': ('city', 'residential', 'parking', 'tunnel')},
     ),
 )
+
+
+def claims_of(caption: str) -> Iterator[tuple[str, Denying]]:
+    """Yield each claim of a sentence that a field can deny, and what denies it."""
+    text = ' '.join(caption.lower().split())
+    positive = _NOBODY.sub(' ', text)
+    for claim in _CLAIMS:
+        if claim.words.search(positive):
+            yield claim.name, claim.denied_by
+    if _NO_PEOPLE.search(text):
+        yield 'nobody', {'people': tuple(range(1, MAX_COUNT + 1))}
+    colours = {
+        _COLOURS.get(colour, colour)
+        for match in _SIGNAL.findall(text)
+        for colour in match
+        if colour
+    }
+    if colours:
+        others = (v for v in FIELDS['light'].values if v not in (*colours, 'unclear'))
+        yield 'light', {'light': tuple(others)}
+    if says_lead(text):
+        yield 'lead', {'lead': ('none',)}
+    if says_no_lead(text):
+        yield 'free lane', {'lead_range': ('near', 'mid')}
 
 
 def denied_claims(caption: str, frame: LabelledFrame, annotation: Annotation) -> list[str]:
@@ -126,23 +143,32 @@ def denied_claims(caption: str, frame: LabelledFrame, annotation: Annotation) ->
 
     :param frame: Its labelled boxes may bear out a side that the annotator does not mention.
     """
-    text = ' '.join(caption.lower().split())
     fields = annotation.fields
-    positive = _NOBODY.sub(' ', text)
-    denied = [c.name for c in _CLAIMS if c.words.search(positive) and c.denied(fields)]
-    if _NO_PEOPLE.search(text) and fields['people'] != 0:
-        denied.append('nobody')
-    colours = {
-        _COLOURS.get(colour, colour)
-        for match in _SIGNAL.findall(text)
-        for colour in match
-        if colour
-    }
-    if colours and fields['light'] not in (*colours, 'unclear'):
-        denied.append('light')
-    if says_lead(text) and fields['lead'] == 'none':
-        denied.append('lead')
-    if says_no_lead(text) and fields['lead_range'] in ('near', 'mid'):
-        denied.append('free lane')
+    denied = [
+        name
+        for name, denying in claims_of(caption)
+        if all(fields[field] in values for field, values in denying.items())
+    ]
+    text = ' '.join(caption.lower().split())
     denied += denied_sides(text, annotation.caption, frame.box_sides)
     return denied
+
+
+def support(caption: str, published: Mapping[str, FieldValue]) -> float:
+    """
+    Say how likely published fields make it that none of a sentence's claims is denied.
+
+    What a field gives to all its other values may all deny: a claim that no field names as its
+    value is supported by at most what the field leaves open.
+
+    :returns: 0..1, the product over the claims; 1 without any.
+    """
+    likely = 1.0
+    for _, denying in claims_of(caption):
+        denied = 1.0
+        for field, values in denying.items():
+            said = published.get(field)
+            if said is not None:
+                denied *= said.confidence if said.value in values else 1.0 - said.confidence
+        likely *= 1.0 - denied if any(field in published for field in denying) else 1.0
+    return likely

@@ -162,7 +162,7 @@ def model_to_message(bundle: Bundle, model: ModelInfo, reason: str) -> ModelMess
 
     :param reason: Why the model runs where it runs.
     """
-    weight, bias = bundle.caption_confidence
+    rule = bundle.caption_confidence
     return ModelMessage(
         name=model.name,
         sha256=model.sha256,
@@ -177,8 +177,9 @@ def model_to_message(bundle: Bundle, model: ModelInfo, reason: str) -> ModelMess
         score_thresholds=[float(bundle.score_thresholds[name]) for name in bundle.classes],
         fields=list(bundle.fields),
         temperatures=[float(piece.temperature) for piece in bundle.fields.values()],
-        caption_confidence_weight=float(weight),
-        caption_confidence_bias=float(bias),
+        caption_confidence_weight=float(rule.weight),
+        caption_confidence_bias=float(rule.bias),
+        caption_confidence_support=float(rule.support),
         abstain_names=[name for name, limit in bundle.abstain.items() if _is_number(limit)],
         abstain_limits=[float(limit) for limit in bundle.abstain.values() if _is_number(limit)],
     )

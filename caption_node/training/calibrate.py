@@ -8,6 +8,7 @@ nothing.
 """
 
 from collections.abc import Mapping, Sequence
+import math
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from caption_node.description import COUNT_BUCKETS, FIELDS
-from caption_node.evaluation.denials import denied_claims
+from caption_node.evaluation.denials import denied_claims, support
 from caption_node.evaluation.frames import LabelledFrame
+from caption_node.pipeline import read_field
 from caption_node.training.data import Batches
 from caption_node.training.model.captioner import Captioner
+from caption_node.training.rewards import Row, false_claims
+from caption_node.trust import LEAST_SUPPORT
 from caption_node.vocabulary import PAD, Vocabulary
 
 _TEMPERATURES = np.exp(np.linspace(np.log(0.5), np.log(4.0), 43))
@@ -38,33 +42,59 @@ def calibrate(
 
     :param held_out: Samples that trained nothing, varied ones too: an unknown camera is at least
         as unlike the training frames as they are.
-    :param frames: The labelled frames by id; a sentence about one that is not varied is right if
-        its annotator denies none of its claims.
+    :param frames: The labelled frames by id; a sentence is right if its annotator denies none of
+        its claims.
     :returns: ``temperatures`` by field and ``caption_confidence``, for the manifest.
     """
     model.eval()
     device = next(model.scene.parameters()).device
-    logits, targets = [], []
-    means: list[float] = []
-    right: list[float] = []
+    logits, targets, said, logp = [], [], [], []
     with torch.no_grad():
         for start in range(0, len(held_out), 32):
-            chosen = held_out[start : start + 32]
-            batch = batches.take(chosen, device)
-            tokens, logp, *_, scene, _ = model.describe(batch.features)
+            batch = batches.take(held_out[start : start + 32], device)
+            tokens, scores, *_, scene, _ = model.describe(batch.features)
             logits.append(scene.cpu())
             targets.append(batch.targets.cpu())
-            for index, said, score in zip(chosen, tokens, logp, strict=True):
-                frame = frames.get(batches.cache.info[index]['id'])
-                if frame is not None and index < batches.cache.first_shard:
-                    caption = vocabulary.decode(said.tolist())
-                    means.append(float(score[said != PAD].mean()))
-                    right.append(float(not denied_claims(caption, frame, frame.annotations[0])))
-    weight, bias = fit_logistic(np.array(means), np.array(right))
+            said.append(tokens.cpu())
+            logp.append(scores.cpu())
+    every = torch.cat(logits)
+    temperatures = fit_temperatures(every, torch.cat(targets))
+    features, right = [], []
+    for index, scene, tokens, scores in zip(
+        held_out, every.numpy(), torch.cat(said), torch.cat(logp), strict=True
+    ):
+        row = batches.cache.info[index]
+        frame = frames.get(row['id'])
+        if frame is None:
+            continue
+        caption = vocabulary.decode(tokens.tolist())
+        borne_out = support(caption, published(scene, temperatures))
+        mean = float(scores[tokens != PAD].mean())
+        features.append((mean, math.log(max(borne_out, LEAST_SUPPORT))))
+        plain = index < batches.cache.first_shard
+        right.append(float(not _denied(caption, frame if plain else None, row)))
+    (weight, of_support), bias = fit_logistic(np.array(features), np.array(right))
+    rule = {'weight': weight, 'support': of_support, 'bias': bias}
     return {
-        'temperatures': fit_temperatures(torch.cat(logits), torch.cat(targets)),
-        'caption_confidence': {'weight': round(weight, 4), 'bias': round(bias, 4)},
+        'temperatures': temperatures,
+        'caption_confidence': {name: round(value, 4) for name, value in rule.items()},
     }
+
+
+def _denied(caption: str, frame: LabelledFrame | None, row: Row) -> list[str]:
+    """Name denied claims; of a varied frame, boxes and sides are not known."""
+    if frame is not None:
+        return denied_claims(caption, frame, frame.annotations[0])
+    return [claim for claim in false_claims(caption, row) if ' on the ' not in claim]
+
+
+def published(logits: NDArray[np.float32], temperatures: Mapping[str, float]) -> Mapping[str, Any]:
+    """Return the fields as the pipeline reads them from the logits of one frame, (S,)."""
+    found, start = {}, 0
+    for name, spec in FIELDS.items():
+        found[name] = read_field(spec, logits[start : start + spec.width], temperatures[name])
+        start += spec.width
+    return found
 
 
 def fit_temperatures(logits: Tensor, targets: Tensor) -> dict[str, float]:
@@ -104,21 +134,22 @@ def _bucket_log_p(logits: Tensor) -> Tensor:
     return whole.index_add_(1, owner, logits.softmax(1)).clamp(min=1e-6).log()
 
 
-def fit_logistic(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
+def fit_logistic(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[list[float], float]:
     """
     Fit ``y = 1 / (1 + exp(-(w x + b)))`` by likelihood, with Newton's method.
 
-    :param x: (N,).
+    :param x: (N, F).
     :param y: (N,) 0..1, fractions allowed.
-    :returns: w and b; a flat 0.5 where there are too few points.
+    :returns: w (F,) and b; a flat 0.5 where there are too few points.
     """
-    if len(x) < 10 or float(x.std()) < 1e-6:
-        return 0.0, 0.0
-    a = np.stack([x, np.ones_like(x)], 1)
-    w = np.zeros(2)
+    count, width = x.shape
+    if count < 10:
+        return [0.0] * width, 0.0
+    a = np.concatenate([x, np.ones((count, 1))], 1)
+    w = np.zeros(width + 1)
     for _ in range(50):
         p = 1 / (1 + np.exp(-np.clip(a @ w, -30, 30)))
         gradient = a.T @ (y - p) - 1e-3 * w
-        hessian = (a * (p * (1 - p))[:, None]).T @ a + 1e-3 * np.eye(2)
+        hessian = (a * (p * (1 - p))[:, None]).T @ a + 1e-3 * np.eye(width + 1)
         w = w + np.linalg.solve(hessian, gradient)
-    return float(w[0]), float(w[1])
+    return [float(v) for v in w[:-1]], float(w[-1])

@@ -4,8 +4,8 @@
 Road works put into frames that have none: cones, drums, boards and signs of several countries.
 
 The training frames show Germany's beacons and little else, and a head that knows only those sees
-no works anywhere else. Props stand on a flat road, whose horizon follows from the cars on it, grow with nearness, and
-never cover boxes.
+no works anywhere else. Props stand on a flat road, whose horizon follows from the cars on it, grow
+with nearness, and never cover boxes.
 """
 
 from dataclasses import dataclass, replace
@@ -213,8 +213,8 @@ def _sign(colour: Image, cover: Image, rng: np.random.Generator) -> None:
         turn = -1 if rng.random() < 0.5 else 1
         for i in range(5):
             x = 0.5 + turn * (0.35 - 0.16 * i)
-            lamp = _band(0.22, 0.3, 0.08, 0.08) + (x - 0.5, 0)
+            lamp = np.add(_band(0.22, 0.3, 0.08, 0.08), (x - 0.5, 0))
             _fill(colour, cover, lamp, (255, 210, 80))
         for y in (0.14, 0.38):
-            lamp = _band(y - 0.04, y + 0.04, 0.08, 0.08) + (turn * 0.18, 0)
+            lamp = np.add(_band(y - 0.04, y + 0.04, 0.08, 0.08), (turn * 0.18, 0))
             _fill(colour, cover, lamp, (255, 210, 80))

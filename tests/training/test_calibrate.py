@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from caption_node.description import FIELDS
-from caption_node.pipeline import _read_field
-from caption_node.training.calibrate import fit_temperatures
+from caption_node.pipeline import read_field
+from caption_node.training.calibrate import fit_logistic, fit_temperatures
 
 
 def bell(centre: float, width: float) -> np.ndarray:
@@ -17,15 +17,15 @@ def bell(centre: float, width: float) -> np.ndarray:
 
 @pytest.mark.parametrize(('centre', 'count'), [(0.1, 0), (1.0, 1), (2.6, 3), (5.2, 5), (9.0, 9)])
 def test_count_is_the_likeliest_of_the_likeliest_bucket(centre: float, count: int) -> None:
-    value, sure = _read_field('count', (), bell(centre, 0.4), 1.0)
-    assert value == count
-    assert 0.8 < sure <= 1.0
+    found = read_field(FIELDS['people'], bell(centre, 0.4), 1.0)
+    assert found.value == count
+    assert 0.8 < found.confidence <= 1.0
 
 
 def test_temperature_changes_how_sure_a_count_is_but_not_the_count() -> None:
-    sharp, soft = (_read_field('count', (), bell(3.0, 0.6), t) for t in (1.0, 4.0))
-    assert sharp[0] == soft[0] == 3
-    assert soft[1] < sharp[1]
+    sharp, soft = (read_field(FIELDS['people'], bell(3.0, 0.6), t) for t in (1.0, 4.0))
+    assert sharp.value == soft.value == 3
+    assert soft.confidence < sharp.confidence
 
 
 def test_counts_that_are_often_wrong_get_a_high_temperature() -> None:
@@ -43,3 +43,13 @@ def test_counts_that_are_often_wrong_get_a_high_temperature() -> None:
         start += spec.width
     found = fit_temperatures(torch.from_numpy(logits), torch.from_numpy(targets))
     assert found['vehicles'] > 2.0
+
+
+def test_logistic_finds_what_made_the_labels() -> None:
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(4000, 2))
+    likely = 1 / (1 + np.exp(-(1.5 * x[:, 0] + 0.5)))
+    weights, bias = fit_logistic(x, (rng.random(4000) < likely).astype(float))
+    assert weights == pytest.approx([1.5, 0.0], abs=0.15)
+    assert bias == pytest.approx(0.5, abs=0.1)
+    assert fit_logistic(x[:5], np.ones(5)) == ([0.0, 0.0], 0.0)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 import pytest
 
+from caption_node.bundle import CaptionConfidence
 from caption_node.description import FieldValue, SceneObject
 from caption_node.frame import Frame
 from caption_node.trust import Trust, disagreement, word_confidence
@@ -61,10 +62,20 @@ def test_sentence_must_be_borne_out(
 def test_word_confidence_is_a_logistic_of_the_mean_over_said_words() -> None:
     tokens = np.array([5, 6, 2, 0, 0])
     logp = np.array([-0.1, -0.4, -0.1, 0, 0], dtype=np.float32)
-    assert word_confidence(logp, tokens, 2.0, 0.5) == pytest.approx(
+    assert word_confidence(logp, tokens, CaptionConfidence(2.0, 0.5)) == pytest.approx(
         1 / (1 + math.exp(-(2.0 * -0.2 + 0.5))), abs=1e-6
     )
-    assert word_confidence(logp, np.zeros(5, dtype=np.int64), 2.0, 0.5) == 0.0
+    assert word_confidence(logp, np.zeros(5, dtype=np.int64), CaptionConfidence(2.0, 0.5)) == 0.0
+
+
+def test_sentence_that_the_fields_contradict_is_trusted_less() -> None:
+    tokens, logp = np.array([5, 2]), np.array([-0.1, -0.1], dtype=np.float32)
+    rule = CaptionConfidence(0.0, 1.0, 2.0)
+    assert word_confidence(logp, tokens, rule, 1.0) == pytest.approx(1 / (1 + math.exp(-1.0)))
+    assert word_confidence(logp, tokens, rule, 0.5) == pytest.approx(
+        1 / (1 + math.exp(-(1.0 + 2.0 * math.log(0.5))))
+    )
+    assert 0 < word_confidence(logp, tokens, rule, 0.0) < word_confidence(logp, tokens, rule, 0.1)
 
 
 LIMITS = {'dark': 24.0, 'contrast': 10.0, 'noise': 0.75}

@@ -4,8 +4,8 @@
 
 import pytest
 
-from caption_node.description import Value
-from caption_node.evaluation.denials import denied_claims
+from caption_node.description import FieldValue, Value
+from caption_node.evaluation.denials import denied_claims, support
 from caption_node.evaluation.lead_words import says_lead, says_no_lead
 from tests.unit.evaluation.examples import annotation, frame
 
@@ -120,3 +120,17 @@ def test_vehicle_that_does_not_lead_is_no_lead(caption: str) -> None:
 def test_free_lane_is_heard(caption: str) -> None:
     assert says_no_lead(caption)
     assert not says_lead(caption)
+
+
+def test_support_is_what_the_fields_leave_to_every_claim() -> None:
+    published = {
+        'light': FieldValue('red', 0.9),
+        'oncoming': FieldValue(False, 0.8),
+        'lead': FieldValue('car', 0.7),
+    }
+    assert support('A quiet street.', published) == 1.0
+    assert support('A red light.', published) == pytest.approx(0.9)
+    assert support('A green light.', published) == pytest.approx(0.1)
+    assert support('An oncoming car passes.', published) == pytest.approx(0.2)
+    assert support('Following a van to a red light.', published) == pytest.approx(0.7 * 0.9)
+    assert support('A country road.', published) == 1.0  # nothing is known of the road
