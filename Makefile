@@ -4,7 +4,7 @@
 export COLCON_DEFAULTS_FILE := $(CURDIR)/ros_ws/colcon_defaults.yaml
 PYTHON := .venv/bin/python
 
-.PHONY: setup demo test test-gpu check format bench bench-gpu soak train clean
+.PHONY: setup demo test test-gpu check format bench bench-gpu soak train phantoms clean
 
 setup:
 	scripts/setup.sh
@@ -43,6 +43,10 @@ soak: setup
 train:
 	scripts/setup.sh --with-training
 	.venv/bin/caption train --config configs/drive_small.yaml
+
+phantoms:
+	scripts/setup.sh --with-training
+	$(PYTHON) benchmarks/phantoms.py
 
 clean:
 	rm -rf out build ros_ws/build ros_ws/install ros_ws/log

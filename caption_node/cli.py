@@ -14,6 +14,7 @@ from pathlib import Path
 
 from caption_node import __version__
 from caption_node.commands.bag_options import add_bags
+from caption_node.commands.data_options import add_data
 from caption_node.commands.engine_options import add_engine
 from caption_node.commands.evaluate_options import add_evaluate
 from caption_node.commands.lines import OutputClosedError, say
@@ -73,6 +74,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_evaluate(commands)
     _add_train(commands)
     add_tools(commands)
+    add_data(commands)
     replay = commands.add_parser('replay', help='publish a recording over ROS 2, in real time')
     add_replay_arguments(replay)
     replay.set_defaults(module='caption_node.ros.replay', function='run_replay')
@@ -84,9 +86,18 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_train(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
-    parser = commands.add_parser('train', help='train a model from labelled frames')
+    parser = commands.add_parser(
+        'train', help='train a model from labelled frames, or from pictures of your own'
+    )
+    parser.add_argument('--config', type=Path, metavar='FILE', help='YAML, see configs/')
     parser.add_argument(
-        '--config', type=Path, required=True, metavar='FILE', help='YAML, see configs/'
+        '--data',
+        type=Path,
+        metavar='FILE',
+        help='your own captions: COCO captions (.json), or a table with file and caption (.csv)',
+    )
+    parser.add_argument(
+        '--images', type=Path, metavar='DIR', help='folder of their pictures (default: beside it)'
     )
     parser.add_argument('--output', type=Path, metavar='DIR', help='model folder to write')
     parser.add_argument('--work', type=Path, metavar='DIR', help='caches, checkpoints and logs')

@@ -3,9 +3,11 @@
 """``caption train``: from labelled frames to a model folder."""
 
 import argparse
+from collections.abc import Callable
 from dataclasses import replace
 import importlib.util
 import os
+from pathlib import Path
 
 from caption_node.commands.lines import say
 from caption_node.errors import ConfigError
@@ -28,14 +30,43 @@ def run_train(options: argparse.Namespace) -> int:
             )
     # Threads that spin while they wait take the cores from those that prepare pictures.
     os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
+    if options.data is not None:
+        return _interruptible(lambda: _train_own(options))
+    if options.images is not None:
+        raise ConfigError('--images goes with --data only')
+    if options.config is None:
+        raise ConfigError(
+            '--config is missing', 'see configs/; for pictures of your own give --data'
+        )
     from caption_node.training.config import load_config
     from caption_node.training.train import train
 
     config = load_config(options.config)
     wanted = {name: getattr(options, name) for name in ('output', 'work', 'device', 'threads')}
     config = replace(config, **{k: v for k, v in wanted.items() if v is not None})
+    return _interruptible(lambda: train(config))
+
+
+def _train_own(options: argparse.Namespace) -> None:
+    from caption_node.commands.data import checked
+    from caption_node.training.own.config import load_own_config
+    from caption_node.training.own.run import train_own
+
+    config = load_own_config(options.config)
+    wanted = {name: getattr(options, name) for name in ('device', 'threads')}
+    config = replace(config, **{k: v for k, v in wanted.items() if v is not None})
+    data, pairs = checked(options.data, options.images, config)
+    for problem in data.problems:
+        say(str(problem))
+    if errors := data.count('error'):
+        say(f'{errors} errors in {data.file}: what they are about does not train')
+    output = options.output or Path('models') / config.name
+    train_own(config, data.items, pairs, output, options.work or Path('runs') / config.name)
+
+
+def _interruptible(run: Callable[[], None]) -> int:
     try:
-        train(config)
+        run()
     except KeyboardInterrupt:
         say('interrupted; the same command goes on from the last checkpoint')
         return INTERRUPTED

@@ -17,6 +17,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from caption_node.datasets.json_places import object_lines
 from caption_node.description import FIELDS
 from caption_node.errors import ConfigError
 from caption_node.labelling.frames import LabelledFrame, read_value
@@ -191,7 +192,7 @@ def _to_coco(frames: Iterable[LabelledFrame]) -> str:
 
 
 def _from_coco(path: Path, text: str) -> Iterator[Row]:
-    lines = _object_lines(text)
+    lines = object_lines(text, ('annotations',))
     try:
         data = json.loads(text)
         images = {i['id']: i for i in data['images']}
@@ -205,7 +206,7 @@ def _from_coco(path: Path, text: str) -> Iterator[Row]:
         ) from err
     rows: dict[Any, Row] = {}
     for k, item in enumerate(annotations):
-        at = lines.get(('annotations', k), '')
+        at = f', line {lines["annotations", k]}' if ('annotations', k) in lines else ''
         place = f'{path}{at}, annotation {item.get("id", k) if isinstance(item, dict) else k}'
         image = images.get(item.get('image_id')) if isinstance(item, dict) else None
         if image is None:
@@ -227,27 +228,3 @@ def _from_coco(path: Path, text: str) -> Iterator[Row]:
         }
         rows[image['id']] = Row(place, row, [])
     yield from rows.values()
-
-
-def _object_lines(text: str) -> dict[tuple[str, int], str]:
-    """Find the line on which each object of the file's lists begins: messages should name it."""
-    found: dict[tuple[str, int], str] = {}
-    decoder = json.JSONDecoder()
-    for name in ('images', 'annotations'):
-        start = text.find(f'"{name}"')
-        at = text.find('[', start) + 1 if start >= 0 else 0
-        number, line, counted = 0, 1, 0
-        while at:
-            while at < len(text) and text[at] in ' \t\r\n,':
-                at += 1
-            if at >= len(text) or text[at] != '{':
-                break
-            line += text.count('\n', counted, at)
-            counted = at
-            found[name, number] = f', line {line}'
-            number += 1
-            try:
-                _, at = decoder.raw_decode(text, at)
-            except ValueError:
-                break
-    return found

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from caption_node.description import COUNT_BUCKETS, FIELDS
+from caption_node.description import COUNT_BUCKETS, FIELDS, Field
 from caption_node.evaluation.denials import denied_claims, support
 from caption_node.evaluation.frames import LabelledFrame
 from caption_node.pipeline import read_field
@@ -97,25 +97,30 @@ def published(logits: NDArray[np.float32], temperatures: Mapping[str, float]) ->
     return found
 
 
-def fit_temperatures(logits: Tensor, targets: Tensor) -> dict[str, float]:
+def fit_temperatures(
+    logits: Tensor, targets: Tensor, table: Mapping[str, Field] = FIELDS
+) -> dict[str, float]:
     """
     Find the temperature of every field that makes held-out labels likeliest.
 
     :param logits: (N, S).
-    :param targets: (N, fields) int64.
+    :param targets: (N, fields) int64; -1 where a value is not known.
     """
     found, start = {}, 0
-    for i, (name, spec) in enumerate(FIELDS.items()):
-        part = logits[:, start : start + spec.width]
+    for i, (name, spec) in enumerate(table.items()):
+        known = targets[:, i] >= 0
+        part, target = logits[known, start : start + spec.width], targets[known, i]
         start += spec.width
+        if not len(target):
+            continue
         scores = []
         for t in _TEMPERATURES:
             if spec.kind == 'boolean':
-                loss = F.binary_cross_entropy_with_logits(part[:, 0] / t, targets[:, i].float())
+                loss = F.binary_cross_entropy_with_logits(part[:, 0] / t, target.float())
             elif spec.kind == 'count':
-                loss = F.nll_loss(_bucket_log_p(part / t), _bucket(targets[:, i]))
+                loss = F.nll_loss(_bucket_log_p(part / t), _bucket(target))
             else:
-                loss = F.cross_entropy(part / t, targets[:, i])
+                loss = F.cross_entropy(part / t, target)
             scores.append(float(loss))
         found[name] = float(_TEMPERATURES[int(np.argmin(scores))])
     return found

@@ -45,10 +45,13 @@ def is_held_out(frame_id: str) -> bool:
     return zlib.crc32(frame_id.encode()) % HELD_OUT_OF == 0
 
 
-def build_vocabulary(sentences: Sequence[str], min_count: int) -> Vocabulary:
+def build_vocabulary(
+    sentences: Sequence[str], min_count: int, tokenizer: str = 'words'
+) -> Vocabulary:
     """Collect the words that enough sentences use."""
-    counts = Counter(w for s in sentences for w in set(split_words(s)))
-    return Vocabulary([*SPECIAL, *sorted(w for w, n in counts.items() if n >= min_count)])
+    counts = Counter(w for s in sentences for w in set(split_words(s, tokenizer)))
+    said = sorted(w for w, n in counts.items() if n >= min_count)
+    return Vocabulary([*SPECIAL, *said], tokenizer)
 
 
 def encode_sentence(vocabulary: Vocabulary, caption: str | None, length: int) -> Tensor:

@@ -15,6 +15,8 @@ from torch import Tensor
 from caption_node.description import FIELDS
 from caption_node.vocabulary import SPECIAL, Vocabulary
 
+TRUE = 'true'
+
 
 @dataclass(frozen=True)
 class WordGroup:
@@ -23,7 +25,8 @@ class WordGroup:
 
     :param words: The words.
     :param classes: Object classes of which a published box is evidence.
-    :param values: (field, value) pairs of which the field's likeliest value is evidence.
+    :param values: (field, value) pairs of which the field's likeliest value is evidence; the
+        value of a boolean field is :data:`TRUE`.
     :param both: Whether it takes a box and a field together.
     :param after: If given, the words need evidence only right behind one of these words.
     :param free_after: Behind these words they need none.
@@ -62,6 +65,12 @@ def _colour_groups(colour: str, words: frozenset[str]) -> tuple[WordGroup, ...]:
     )
 
 
+_VEHICLES = _words(
+    'car cars van vans truck trucks bus buses vehicle vehicles pickup lorry suv taxi'
+)
+_HOW_AHEAD = _words(
+    'is are far close directly just right drives drive stands waits moves slowly near'
+)
 FATIGUE = 2.0
 """Taken off a word's logit each time that it is said."""
 _OFTEN = _words(
@@ -115,8 +124,28 @@ GROUPS = (
         _words('city urban downtown'),
         values=(('road', 'city'), ('road', 'residential'), ('road', 'industrial')),
     ),
-    WordGroup(_words('follow follows following'), values=_LEAD),
+    WordGroup(_words('follow follows following ours'), values=_LEAD),
     WordGroup(_words('in of'), values=_LEAD, after=_words('ahead')),
+    # "A car is far ahead" needs a lead vehicle, "a red light ahead" and "the road ahead" do not.
+    WordGroup(_words('ahead front distance'), values=_LEAD, after=_VEHICLES | _HOW_AHEAD),
+    WordGroup(
+        _words('free empty clear open nothing'),
+        values=(('lead', 'none'), ('lead_range', 'far')),
+    ),
+    WordGroup(_words('oncoming'), values=(('oncoming', TRUE),)),
+    WordGroup(_words('parked'), values=(('parked', TRUE),)),
+    WordGroup(_words('crosswalk crosswalks zebra'), values=(('crosswalk', TRUE),)),
+    WordGroup(
+        _words('roadworks roadwork works cone cones drums excavator'),
+        values=(('construction', TRUE),),
+    ),
+    WordGroup(_words('dry'), values=(('surface', 'dry'),)),
+    WordGroup(
+        _words('truck trucks lorry lorries'),
+        classes=('truck', 'bus'),
+        values=(('lead', 'truck'),),
+    ),
+    WordGroup(_words('bus buses coach minibus'), classes=('bus',), values=(('lead', 'bus'),)),
     *(g for c, words in _COLOURS.items() for g in _colour_groups(c, _words(words))),
 )
 

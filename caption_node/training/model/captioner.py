@@ -6,7 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from caption_node.description import FIELDS, OBJECT_CLASSES
-from caption_node.training.grounding_words import GROUPS, group_matrix, trigger_matrix, weary_words
+from caption_node.training.grounding_words import (
+    GROUPS,
+    TRUE,
+    group_matrix,
+    trigger_matrix,
+    weary_words,
+)
 from caption_node.training.model.decoder import TextDecoder
 from caption_node.training.model.detection import BoxDecoder, sample_objects
 from caption_node.training.model.latent import Latent
@@ -41,6 +47,10 @@ class Captioner(nn.Module):
 
     by_class: Tensor
     by_value: Tensor
+    values_of: Tensor
+    values: Tensor
+    field_of: Tensor
+    flags: Tensor
     limits: Tensor
     both: Tensor
 
@@ -58,8 +68,24 @@ class Captioner(nn.Module):
 
     def _register_evidence(self) -> None:
         by_class = [[float(c in g.classes) for g in GROUPS] for c in OBJECT_CLASSES]
-        values = [(f.name, v) for f in FIELDS.values() for v in f.values or [''] * f.width]
-        by_value = [[float(pair in g.values) for g in GROUPS] for pair in values]
+        chosen = [f for f in FIELDS.values() if f.kind == 'categorical']
+        starts = field_starts()
+        columns = [list(range(starts[f.name], starts[f.name] + f.width)) for f in chosen]
+        widest = max(f.width for f in chosen)
+        # Rows of equal length: a narrow field names its first column again.
+        values_of = [c + c[:1] * (widest - len(c)) for c in columns]
+        flags = [f for f in FIELDS.values() if f.kind == 'boolean']
+        pairs = [(f.name, v) for f in chosen for v in f.values]
+        pairs += [(f.name, TRUE) for f in flags]
+        by_value = [[float(pair in g.values) for g in GROUPS] for pair in pairs]
+        field_of = [i for i, c in enumerate(columns) for _ in c]
+        for name, index in (
+            ('values_of', values_of),
+            ('values', [c for field in columns for c in field]),
+            ('field_of', field_of),
+            ('flags', [starts[f.name] for f in flags]),
+        ):
+            self.register_buffer(name, torch.tensor(index), persistent=False)
         limits = [LAMP_SCORE if c == 'traffic light' else SPOKEN_SCORE for c in OBJECT_CLASSES]
         self.register_buffer('by_class', torch.tensor(by_class), persistent=False)
         self.register_buffer('by_value', torch.tensor(by_value), persistent=False)
@@ -92,22 +118,14 @@ class Captioner(nn.Module):
 
     def evidence(self, features: Features, logits: Tensor) -> Tensor:
         """Return (B, G) of 0 and 1: whether the words of each group may be said."""
-        kinds = torch.arange(len(OBJECT_CLASSES), device=logits.device)
-        seen = (features.classes[:, :, None] == kinds) & (
-            features.scores[:, :, None] >= self.limits
-        )
-        boxed = (seen.float().amax(1) @ self.by_class).clamp(max=1.0)  # (B, G)
-        likeliest = torch.stack(
-            [
-                logits[:, start : start + FIELDS[name].width].argmax(1) + start
-                for name, start in field_starts().items()
-                if FIELDS[name].kind == 'categorical'
-            ],
-            1,
-        )
-        columns = torch.arange(logits.shape[1], device=logits.device)
-        held = (likeliest[:, :, None] == columns).float().sum(1)  # (B, S)
-        valued = (held @ self.by_value).clamp(max=1.0)
+        seen = features.scores >= self.limits[features.classes]
+        needed = self.by_class[features.classes] * seen.to(logits.dtype)[:, :, None]
+        boxed = needed.amax(1)  # (B, G)
+        # A field says its likeliest value: the one that equals the largest of all its logits.
+        likeliest = logits[:, self.values_of].amax(2)  # (B, categorical fields)
+        held = logits[:, self.values] >= likeliest[:, self.field_of]
+        held = torch.cat([held, logits[:, self.flags] >= 0], 1)
+        valued = (held.to(logits.dtype) @ self.by_value).clamp(max=1.0)
         return torch.where(self.both, boxed * valued, torch.maximum(boxed, valued))
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:

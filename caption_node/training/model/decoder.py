@@ -3,13 +3,17 @@
 """
 Text decoder: a small pre-norm transformer (arXiv 1706.03762) with its greedy loop unrolled.
 
-One word costs few and small operators, since at batch 1 their number is what takes time: attention
-and token-wise layer run side by side from one projection (PaLM, arXiv 2204.02311), and one softmax
-spans the scene memory and the words so far, the memory being a prefix of keys and values.
+Attention and token-wise layer run side by side from one normed input (PaLM, arXiv 2204.02311), and
+one softmax spans the scene memory and the words so far, the memory being a prefix of keys and
+values. At batch 1 a word takes operators so small that their number counts, and that a second
+thread costs more than it helps: see :data:`ALONE`.
 
 Grounding is part of the graph: words of a group (people, cyclists, signals, weather) are shut out
 where the picture gives no evidence for them, so the sentence cannot name what nothing else shows.
 """
+
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,10 +24,62 @@ from caption_node.vocabulary import BOS, EOS, PAD, UNK
 
 SHUT = -1e4
 KeysValues = tuple[Tensor, Tensor]
+Weights = tuple[Tensor, Tensor]
+ALONE = 65_535
+"""
+Values of one weight matrix in the loop over words. ONNX Runtime gives a larger product to several
+threads, and to wake one takes longer than to multiply one row by so few.
+"""
+
+
+class _OneHot(torch.autograd.Function):
+    """One operator of ONNX for what PyTorch's exporter writes as four."""
+
+    @staticmethod
+    def forward(ctx: Any, index: Tensor, depth: int, value: float) -> Tensor:
+        return F.one_hot(index, depth).to(torch.float32) * value
+
+    @staticmethod
+    def symbolic(g: Any, index: Any, depth: int, value: float) -> Any:
+        depth = g.op('Constant', value_t=torch.tensor([depth]))
+        return g.op('OneHot', index, depth, g.op('Constant', value_t=torch.tensor([0.0, value])))
+
+
+def one_hot(index: Tensor, depth: int, value: float) -> Tensor:
+    """Return (B, depth), zero but for ``value`` at each index of (B,) int64."""
+    row: Tensor = _OneHot.apply(index, depth, value)
+    return row
+
+
+@dataclass(frozen=True)
+class StepWeights:
+    """
+    Weights of one layer as the loop over words takes them; an exported graph holds them ready.
+
+    Every query ends in a one and every key in a zero, so that the keys of a memory can end in the
+    bias that hides absent tokens.
+
+    :param query: (D + 1, D) and bias.
+    :param key: As ``query``.
+    :param value: (D, D) and bias.
+    :param expand: Parts of the token-wise layer, each with its bias.
+    :param out: From the values, (D, D), and bias.
+    :param back: From each part of ``expand``.
+    """
+
+    query: Weights
+    key: Weights
+    value: Weights
+    expand: list[Weights]
+    out: Weights
+    back: list[Tensor]
 
 
 class DecoderLayer(nn.Module):
     """Attention over scene and words beside a token-wise layer, from one projection."""
+
+    asks: Tensor
+    tells: Tensor
 
     def __init__(self, config: SceneConfig) -> None:
         super().__init__()
@@ -33,6 +89,9 @@ class DecoderLayer(nn.Module):
         self.scene = nn.Linear(config.width, 2 * config.width)
         self.out = nn.Linear(config.width + config.feed_forward, config.width)
         self.dropout = nn.Dropout(config.dropout)
+        own = torch.eye(config.heads).repeat_interleave(config.width // config.heads, 1)
+        self.register_buffer('tells', own, persistent=False)  # (heads, D)
+        self.register_buffer('asks', F.pad(own, (0, 1), value=1.0), persistent=False)
         with torch.no_grad():  # the scale of the scores lives in the weights of the queries
             self.project.weight[: config.width] *= (config.width // config.heads) ** -0.5
 
@@ -82,24 +141,47 @@ class DecoderLayer(nn.Module):
         seen = seen.reshape(scenes, heads, -1, n, head).transpose(1, 2)
         return seen.reshape(-1, heads, n, head) + share[..., m:] @ words[1]
 
-    def step(self, x: Tensor, past: KeysValues, bias: Tensor) -> tuple[Tensor, KeysValues]:
+    def step_weights(self) -> StepWeights:
+        """Cut the weights into what :meth:`step` takes."""
+        width, parts = self.width, split_evenly(self.hidden, self.width)
+        weights = self.project.weight.split([width, width, width, *parts])
+        biases = self.project.bias.split([width, width, width, *parts])
+        out, *back = self.out.weight.split([width, *parts], 1)
+        return StepWeights(
+            (F.pad(weights[0], (0, 0, 0, 1)), F.pad(biases[0], (0, 1), value=1.0)),
+            (F.pad(weights[1], (0, 0, 0, 1)), F.pad(biases[1], (0, 1))),
+            (weights[2], biases[2]),
+            list(zip(weights[3:], biases[3:], strict=True)),
+            (out, self.out.bias),
+            back,
+        )
+
+    def step(self, x: Tensor, past: KeysValues, weights: StepWeights) -> tuple[Tensor, KeysValues]:
         """
-        Read one word more.
+        Read one word more; equals :meth:`forward`.
+
+        All heads go through one product with a row a head, which is zero outside of that head's
+        channels: four times the work of a product a head, but so little that one thread does it.
 
         :param x: (B, D).
-        :param past: Keys and values of the memory and of the words so far, (B, heads, P, ...).
-        :param bias: (B, 1, 1, P + 1).
+        :param past: Keys (B, P, D + 1) and values (B, P, D) of the memory and the words so far.
         :returns: (B, D), and ``past`` with this word.
         """
-        words, hidden = self.project(self.norm(x)).split([3 * self.width, self.hidden], 1)
-        # One word needs no transpose: (B, 3 D) lies in memory as (B, 3 heads, 1, D / heads).
-        q, k, v = words.reshape(-1, 3 * self.heads, 1, self.width // self.heads).split(
-            self.heads, 1
-        )
-        keys, values = torch.cat([past[0], k], 2), torch.cat([past[1], v], 2)
-        share = (q @ keys.transpose(2, 3) + bias).softmax(3)
-        y = (share @ values).reshape(-1, self.width)
-        return x + self.out(torch.cat([y, F.relu(hidden)], 1)), (keys, values)
+        normed = self.norm(x)
+        parts = (weights.query, weights.key, weights.value)
+        q, k, v = (F.linear(normed, *w).reshape(-1, 1, len(w[1])) for w in parts)
+        keys, values = torch.cat([past[0], k], 1), torch.cat([past[1], v], 1)
+        share = ((q * self.asks) @ keys.transpose(1, 2)).softmax(2)  # (B, heads, P + 1)
+        y = F.linear(((share @ values) * self.tells).sum(1), *weights.out)
+        for expand, back in zip(weights.expand, weights.back, strict=True):
+            y = torch.addmm(y, F.relu(F.linear(normed, *expand)), back.T)
+        return x + y, (keys, values)
+
+
+def split_evenly(size: int, other: int) -> list[int]:
+    """Return the sizes of parts of one side of a matrix, none of which holds more than ALONE."""
+    count = -(-size * other // ALONE)
+    return [size * (i + 1) // count - size * i // count for i in range(count)]
 
 
 class TextDecoder(nn.Module):
@@ -220,6 +302,17 @@ class TextDecoder(nn.Module):
         shut = (self.triggers[tokens] * missing) @ self.groups + self.special
         return shut + same * SHUT - worn
 
+    def _remember(self, memory: Tensor, scene_bias: Tensor) -> list[KeysValues]:
+        """Project the memory for all layers at once; see :meth:`DecoderLayer.step`."""
+        m, width = int(memory.shape[1]), int(memory.shape[2])
+        layers = [layer.scene for layer in self._layers()]
+        weight, bias = torch.cat([s.weight for s in layers]), torch.cat([s.bias for s in layers])
+        both = F.linear(memory.reshape(-1, width), weight, bias)
+        parts = both.reshape(-1, m, 2 * width * len(layers)).split(width, 2)
+        hides = scene_bias.reshape(-1, m, 1)
+        keys = [torch.cat([k, hides], 2) for k in parts[::2]]
+        return list(zip(keys, parts[1::2], strict=True))
+
     def greedy(
         self, memory: Tensor, scene_bias: Tensor, evidence: Tensor
     ) -> tuple[Tensor, Tensor]:
@@ -230,9 +323,8 @@ class TextDecoder(nn.Module):
         :returns: tokens (B, T) int64, PAD behind the end; their log-probabilities (B, T), 0 there.
         """
         layers = self._layers()
-        past = [layer.scene_keys_values(memory) for layer in layers]
-        bias = F.pad(scene_bias, (0, self.length))  # words are never hidden
-        m = int(memory.shape[1])
+        past = self._remember(memory, scene_bias)
+        weights = [layer.step_weights() for layer in layers]
         missing = (1 - evidence) * SHUT  # (B, G)
         # What needs evidence behind any word is the same at every step; the rest goes with the
         # word before: its row holds its embedding and, for each such group, whether it triggers.
@@ -243,6 +335,7 @@ class TextDecoder(nn.Module):
         missing = missing[:, behind]
         table = torch.cat([self.embedding.weight, self.triggers[:, behind]], 1)
         output = torch.cat([self.embedding.weight.T, self.groups[behind]], 0)
+        outputs = output.split(split_evenly(len(self.ids), len(output)), 1)
         width = int(self.embedding.weight.shape[1])
         token = torch.full_like(evidence[:, 0], BOS, dtype=torch.int64)
         tokens, logits = [], []
@@ -250,12 +343,12 @@ class TextDecoder(nn.Module):
             x, triggered = table[token].split([width, len(behind)], 1)
             x = x + self.place[:, t]
             for i, layer in enumerate(layers):
-                x, past[i] = layer.step(x, past[i], bias[..., : m + t + 1])
+                x, past[i] = layer.step(x, past[i], weights[i])
             x = torch.cat([self.norm(x), triggered * missing], 1)
             # Small models stutter: no word twice running, and words wear out.
-            same = token[:, None] == self.ids
-            common = torch.where(same, common - self.weary, common)
-            score = torch.where(same, SHUT, torch.addmm(common, x, output))
+            same = one_hot(token, len(self.ids), SHUT)
+            score = torch.cat([x @ part for part in outputs], 1) + common + same
+            common = common + same * (self.weary / -SHUT)
             token = score.argmax(1)
             tokens.append(token)
             logits.append(score)

@@ -121,17 +121,23 @@ def sample_objects(
     """
     height, width = int(rgb.shape[2]), int(rgb.shape[3])
     span = torch.tensor([width, height, width, height], dtype=boxes.dtype, device=boxes.device)
-    unit = boxes / span * 2 - 1  # grid_sample's -1..1
-    features = _sample(level, unit, points)
-    return features, _sample(rgb, unit, patch) / 127.5 - 1
+    unit = boxes * (2 / span) - 1  # grid_sample's -1..1
+    low, high = unit[:, :, None].split(2, 3)  # (B, K, 1, 2)
+    steps = [_steps(side, boxes) for side in (points, patch)]
+    places = low + (high - low) * torch.cat(steps)  # (B, K, points, 2)
+    of_level, of_rgb = places.split([points * points, patch * patch], 2)
+    return _sample(level, of_level), _sample(rgb, of_rgb) / 127.5 - 1
 
 
-def _sample(picture: Tensor, unit: Tensor, side: int) -> Tensor:
-    """Sample (B, C, h, w) at side x side points in each of (B, K, 4) boxes given in -1..1."""
-    k, channels = int(unit.shape[1]), int(picture.shape[1])
-    steps = (torch.arange(side, device=unit.device).float() + 0.5) / side
+def _steps(side: int, like: Tensor) -> Tensor:
+    """Return (side * side, 2), the places of the samples as shares of a box."""
+    steps = (torch.arange(side, dtype=like.dtype, device=like.device) + 0.5) / side
     grid_y, grid_x = torch.meshgrid(steps, steps, indexing='ij')
-    inner = torch.stack([grid_x, grid_y], -1).reshape(1, 1, side * side, 2)
-    places = unit[:, :, None, :2] + inner * (unit[:, :, None, 2:] - unit[:, :, None, :2])
-    found = F.grid_sample(picture, places, align_corners=False)  # (B, C, K, side * side)
-    return found.permute(0, 2, 1, 3).reshape(-1, k, channels * side * side)
+    return torch.stack([grid_x, grid_y], -1).reshape(side * side, 2)
+
+
+def _sample(picture: Tensor, places: Tensor) -> Tensor:
+    """Sample (B, C, h, w) at (B, K, N, 2) in -1..1, which gives (B, K, C * N)."""
+    k, n, channels = int(places.shape[1]), int(places.shape[2]), int(picture.shape[1])
+    found = F.grid_sample(picture, places, align_corners=False)  # (B, C, K, N)
+    return found.permute(0, 2, 1, 3).reshape(-1, k, channels * n)

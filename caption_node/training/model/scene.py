@@ -8,12 +8,14 @@ over the objects let the count fields count (Deep Sets, arXiv 1703.06114).
 """
 
 from dataclasses import dataclass
+import math
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from caption_node.description import FIELDS, OBJECT_CLASSES
+from caption_node.training.model.attention import FeedForward, Layer
 from caption_node.training.model.detection import PRESENT_SCORE
 from caption_node.training.model.roles import DERIVED, ObjectRoles
 
@@ -102,77 +104,6 @@ class Features:
     object_colours: Tensor
 
 
-class CrossAttention(nn.Module):
-    """Multi-head attention of queries to a memory whose keys and values can be kept."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.query = nn.Linear(width, width)
-        self.key_value = nn.Linear(width, 2 * width)
-        self.out = nn.Linear(width, width)
-
-    def split(self, x: Tensor) -> Tensor:
-        """(B, N, D) to (B, heads, N, D / heads)."""
-        # int() keeps every size but the batch a constant of the traced graph.
-        n, d = int(x.shape[1]), int(x.shape[2])
-        return x.reshape(-1, n, self.heads, d // self.heads).transpose(1, 2)
-
-    def keys_values(self, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """Project the memory once, for as many calls as follow."""
-        key, value = self.key_value(memory).chunk(2, 2)
-        return self.split(key), self.split(value)
-
-    def forward(
-        self, x: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None = None
-    ) -> Tensor:
-        """
-        Attend.
-
-        :param x: (B, N, D).
-        :param keys: (B, heads, M, D / heads).
-        :param values: as ``keys``.
-        :param bias: Added to the scores, broadcast to (B, heads, N, M).
-        :returns: (B, N, D).
-        """
-        q = self.split(self.query(x))
-        scores = q @ keys.transpose(2, 3) * (int(q.shape[3]) ** -0.5)  # (B, h, N, M)
-        if bias is not None:
-            scores = scores + bias
-        y = scores.softmax(3) @ values
-        return self.out(y.transpose(1, 2).reshape(-1, int(x.shape[1]), int(x.shape[2])))
-
-
-class FeedForward(nn.Module):
-    """Token-wise two-layer network."""
-
-    def __init__(self, width: int, hidden: int, dropout: float) -> None:
-        super().__init__()
-        self.expand = nn.Linear(width, hidden)
-        self.project = nn.Linear(hidden, width)
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.project(self.dropout(F.relu(self.expand(x))))
-
-
-class Layer(nn.Module):
-    """Pre-norm: look at a memory, then think token by token."""
-
-    def __init__(self, config: SceneConfig) -> None:
-        super().__init__()
-        self.norm_1 = nn.LayerNorm(config.width)
-        self.attention = CrossAttention(config.width, config.heads)
-        self.norm_2 = nn.LayerNorm(config.width)
-        self.feed_forward = FeedForward(config.width, config.feed_forward, config.dropout)
-        self.dropout = nn.Dropout(config.dropout)
-
-    def forward(self, x: Tensor, memory: Tensor, bias: Tensor | None = None) -> Tensor:
-        keys, values = self.attention.keys_values(memory)
-        x = x + self.dropout(self.attention(self.norm_1(x), keys, values, bias))
-        return x + self.dropout(self.feed_forward(self.norm_2(x)))
-
-
 class GridEncoder(nn.Module):
     """Backbone and pyramid features to one token for every 32 x 32 pixels."""
 
@@ -205,12 +136,15 @@ class GridEncoder(nn.Module):
 class ObjectEncoder(nn.Module):
     """Boxes with class, score, place, colours and features to one token each."""
 
-    height_m: Tensor
+    to_unit: Tensor
+    pixel: Tensor
+    aside: Tensor
+    blend: Tensor
+    of_class: Tensor
 
     def __init__(self, config: SceneConfig) -> None:
         super().__init__()
-        self.span = (config.width_px, config.height)
-        self.register_buffer('height_m', torch.tensor(_HEIGHT_M), persistent=False)
+        self._register_geometry(config.width_px, config.height)
         self.kind = nn.Embedding(len(OBJECT_CLASSES), config.width)
         colours = 3 * config.patch * config.patch
         self.geometry = nn.Linear(GEOMETRY, config.width)
@@ -220,37 +154,65 @@ class ObjectEncoder(nn.Module):
         self.features = nn.Linear(96 * config.points**2, config.width)
         self.feed_forward = FeedForward(config.width, config.feed_forward, config.dropout)
         self.norm = nn.LayerNorm(config.width)
-        self.together = Layer(config)
+        self.together = Layer(config.width, config.heads, config.feed_forward, config.dropout)
+
+    def _register_geometry(self, px: int, py: int) -> None:
+        """
+        Set what turns nine measures of a box into its ten features.
+
+        Measures: corners in -1..1 (4); logarithms of width and height as shares of the picture
+        and of the score (3); score; how far aside it stands. Features: place of centre and lower
+        edge (3); size (2) and shape; score (2); aside; ahead. All but the last depend on the
+        measures alone, and all linearly; how far ahead it is depends on the class as well.
+        """
+        tall_m = torch.tensor(_HEIGHT_M)
+        blend, constant = torch.zeros(GEOMETRY, 9), torch.zeros(GEOMETRY)
+        blend[0, [0, 2]] = blend[1, [1, 3]] = 0.5
+        blend[2, 3] = 1.0
+        blend[3, 4] = blend[4, 5] = 0.5
+        blend[5, 4], blend[5, 5] = 1.0, -1.0
+        blend[6, 7] = 2.0
+        blend[7, 6] = 0.5
+        blend[8, 8] = 1.0
+        blend[9, 5] = -0.5
+        constant[3:7] = torch.tensor([1.0, 1.0, math.log(px / py), -1.0])
+        of_class = constant.repeat(len(OBJECT_CLASSES), 1)
+        of_class[:, 9] = torch.log(_FOCAL_WIDTHS * px / py * tall_m) / 2 - 1.5
+        # On a pinhole camera metres aside are to metres tall as pixels are; four make one.
+        aside = (tall_m * px / py / 16)[:, None]
+        to_unit = torch.tensor([2 / px, 2 / py, 2 / px, 2 / py])
+        self.register_buffer('to_unit', to_unit, persistent=False)
+        self.register_buffer('pixel', torch.tensor([1 / px, 1 / py]), persistent=False)
+        self.register_buffer('aside', aside, persistent=False)
+        self.register_buffer('blend', blend, persistent=False)
+        self.register_buffer('of_class', of_class, persistent=False)
+
+    def _measures(self, f: Features) -> Tensor:
+        """Return (B, K, 9); see :meth:`_register_geometry`."""
+        unit = f.boxes * self.to_unit - 1
+        low, high = unit.split(2, 2)
+        side = torch.maximum((high - low) / 2, self.pixel)
+        scores = f.scores[:, :, None]
+        logs = torch.log(torch.cat([side, scores + 0.02], 2))
+        aside = (low + high)[:, :, :1] * self.aside[f.classes] / side[:, :, 1:]
+        return torch.cat([unit, logs, scores, torch.tanh(aside)], 2)
 
     def forward(self, f: Features) -> tuple[Tensor, Tensor]:
         """Return tokens (B, K, D) and the attention bias (B, 1, 1, K) that hides absent boxes."""
-        x1, y1, x2, y2 = f.boxes.unbind(2)
-        w, h = (x2 - x1).clamp(min=1), (y2 - y1).clamp(min=1)
-        px, py = self.span
-        # On a pinhole camera metres aside are to metres tall as pixels are.
-        tall_m = self.height_m[f.classes]
-        aside_m = ((x1 + x2) / 2 - px / 2) * tall_m / h
-        ahead_m = _FOCAL_WIDTHS * px * tall_m / h
-        geometry = torch.stack(
-            [
-                (x1 + x2) / px - 1,
-                (y1 + y2) / py - 1,
-                y2 / py * 2 - 1,
-                torch.log(w / px) / 2 + 1,
-                torch.log(h / py) / 2 + 1,
-                torch.log(w / h),
-                f.scores * 2 - 1,
-                torch.log(f.scores + 0.02) / 2,
-                torch.tanh(aside_m / 4),
-                torch.log(ahead_m) / 2 - 1.5,
-            ],
-            2,
-        )
-        x = self.kind(f.classes) + self.geometry(geometry)
-        x = x + self.colours(f.object_colours) + self.features(f.object_features)
+        k, width = int(f.boxes.shape[1]), self.norm.normalized_shape[0]
+        mix = self.colours[2]
+        assert isinstance(mix, nn.Linear)
+        colours = self.colours[:2](f.object_colours.flatten(0, 1))
+        # Three layers whose results are added are one layer over all that they read.
+        read = [self._measures(f).flatten(0, 1), colours, f.object_features.flatten(0, 1)]
+        geometry = self.geometry.weight @ self.blend
+        weight = torch.cat([geometry, mix.weight, self.features.weight], 1)
+        bias = self.geometry.bias + mix.bias + self.features.bias
+        kind = self.kind.weight + self.of_class @ self.geometry.weight.T + bias  # (classes, D)
+        x = F.linear(torch.cat(read, 1), weight).reshape(-1, k, width) + kind[f.classes]
         x = self.norm(x + self.feed_forward(F.relu(x)))
-        bias = ((f.scores < PRESENT_SCORE).float() * -1e4)[:, None, None, :]
-        return self.together(x, x, bias), bias
+        hidden = ((f.scores < PRESENT_SCORE).to(f.scores.dtype) * -1e4)[:, None, None, :]
+        return self.together(x, x, hidden), hidden
 
 
 @dataclass
@@ -296,9 +258,10 @@ class SceneEncoder(nn.Module):
         width = config.width
         self.grid = GridEncoder(config)
         self.objects = ObjectEncoder(config)
-        self.surround = Layer(config)
+        sizes = (width, config.heads, config.feed_forward, config.dropout)
+        self.surround = Layer(*sizes)
         self.queries = nn.Parameter(torch.randn(1, len(FIELDS), width) * 0.02)
-        self.layers = nn.ModuleList(Layer(config) for _ in range(config.query_layers))
+        self.layers = nn.ModuleList(Layer(*sizes, few=True) for _ in range(config.query_layers))
         self.roles = ObjectRoles(width)
         self.norm = nn.LayerNorm(width)
         self.heads = nn.ModuleList(nn.Linear(width, f.width) for f in FIELDS.values())
@@ -335,9 +298,12 @@ class SceneEncoder(nn.Module):
         learnt = self._read_fields(x)
         heights = (f.boxes[:, :, 3] - f.boxes[:, :, 1]) / self.config.height
         derived = self.roles(objects, f.classes, f.scores, heights)
-        logits = learnt * (1 - self.share) + derived @ self.place_derived * self.share + self.prior
+        placed = torch.addmm(self.prior, derived, self.place_derived * self.share)
+        logits = learnt * (1 - self.share) + placed
         facts = self.value(self._probabilities(logits))[:, None]  # (B, 1, D)
-        embedding = F.normalize(self.embed(torch.cat([grid.mean(1), x.mean(1)], 1)), dim=1)
+        # The mean of means is the mean of all.
+        embedding = self.embed(torch.cat([coarse.mean(1), x.mean(1)], 1))
+        embedding = embedding / embedding.norm(dim=1, keepdim=True).clamp(min=1e-12)
         around = self._halved(coarse, 64)  # (B, 15, D): words need less still
         memory = torch.cat([around, objects, x, facts], 1)
         bias = F.pad(hidden, (int(around.shape[1]), len(FIELDS) + 1))
@@ -349,7 +315,8 @@ class SceneEncoder(nn.Module):
         if rows % 2 or columns % 2:
             return grid
         width = self.config.width
-        halved = grid.reshape(-1, rows // 2, 2, columns // 2, 2, width).mean((2, 4))
+        # Two means over whole rows of memory, not one over two axes far apart.
+        halved = grid.reshape(-1, 2, columns * width).mean(1).reshape(-1, 2, width).mean(1)
         return halved.reshape(-1, rows * columns // 4, width)
 
     def _read_fields(self, x: Tensor) -> Tensor:

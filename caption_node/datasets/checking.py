@@ -1,0 +1,209 @@
+# SPDX-FileCopyrightText: 2026 The caption_node authors
+# SPDX-License-Identifier: Apache-2.0
+"""Every check of a data set; what is wrong is noted with its line, and nothing stops the rest."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+import os
+from pathlib import Path
+import re
+import unicodedata
+
+from caption_node.datasets.alike import Look, look_at, near_pairs
+from caption_node.datasets.coco import read_coco
+from caption_node.datasets.items import DataSet, Item
+from caption_node.datasets.table import read_csv
+from caption_node.datasets.text import read_text
+from caption_node.description import Field
+from caption_node.errors import ConfigError, FrameError
+from caption_node.image_codec import read_image
+from caption_node.vocabulary import split_words
+
+# Chinese, Japanese, Thai, Lao, Khmer, Burmese: written without spaces between words.
+_UNSPACED = re.compile('[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]')
+_ENGLISH = frozenset(
+    ['a', 'an', 'the', 'of', 'in', 'on', 'at', 'is', 'are', 'with', 'and', 'to', 'no', 'there']
+)
+_ENGLISH_SHARE = 0.4
+# UTF-8 that was read as Latin-1 and saved again.
+_GARBLED = re.compile('[\u00c2\u00c3\u00e2][\u0080-\u00bf\u20ac\u201a-\u2122]')
+_CONTROL = re.compile(r'[\x00-\x08\x0b-\x1f\x7f]')
+
+
+def open_data(file: Path, images: Path | None, table: Mapping[str, Field]) -> DataSet:
+    """
+    Read a label file: COCO captions (``.json``), or a table (``.csv``, ``.tsv``).
+
+    :param images: Folder of the pictures; None is the file's own, or ``images`` in it.
+    :param table: Fields whose values are read.
+    :raises ConfigError: If the file as a whole cannot be used.
+    """
+    if file.is_dir():
+        found = [
+            p for p in sorted(file.iterdir()) if p.suffix.lower() in ('.csv', '.tsv', '.json')
+        ]
+        if len(found) != 1:
+            what = ', '.join(p.name for p in found[:5]) or 'none'
+            raise ConfigError(f'{file} is a folder; label files in it: {what}', 'name the file')
+        file = found[0]
+    readers = {'.json': read_coco, '.csv': read_csv, '.tsv': read_csv}
+    reader = readers.get(file.suffix.lower())
+    if reader is None:
+        raise ConfigError(
+            f'{file}: the format cannot be told from the name',
+            'COCO captions are .json, tables .csv or .tsv',
+        )
+    if images is not None and not images.is_dir():
+        raise ConfigError(f'the folder of pictures {images} does not exist')
+    data = DataSet(file)
+    text = read_text(data)
+    inside = file.parent / 'images'
+    reader(data, text, images or (inside if inside.is_dir() else file.parent), table)
+    return data
+
+
+def check_data(
+    data: DataSet,
+    tokenizer: str = 'words',
+    tokens: int = 0,
+    step: Callable[[], None] = lambda: None,
+) -> list[tuple[int, int]]:
+    """
+    Check captions and pictures, and note all problems, in the order of their lines.
+
+    :param tokenizer: That captions will be split with.
+    :param tokens: Most tokens of a caption; 0 is any number.
+    :param step: Called for every picture that was looked at.
+    :returns: Pairs of pictures that are all but the same.
+    """
+    _check_captions(data, tokenizer, tokens)
+    _check_language(data, tokenizer)
+    pairs = _check_pictures(data, step)
+    data.problems.sort(key=lambda p: p.line)
+    if not any(i.usable and i.captions for i in data.items):
+        data.error('empty', 'there is no picture with a caption that could be learnt from')
+    return pairs
+
+
+def _check_captions(data: DataSet, tokenizer: str, tokens: int) -> None:
+    for item in data.items:
+        known: dict[str, int] = {}
+        kept = []
+        if not item.captions:
+            data.warn('no-caption', 'the picture has no caption', item.place, item.line)
+        for caption in item.captions:
+            words = split_words(caption.text, tokenizer)
+            if not words or not any(w.isalnum() or len(w) > 1 for w in words):
+                data.error('empty-caption', 'the caption is empty', caption.place, caption.line)
+                continue
+            fault = _text_fault(caption.text)
+            if fault:
+                data.error('garbled-text', fault, caption.place, caption.line)
+            said = ' '.join(words)
+            if said in known:
+                message = f'the same caption stands in line {known[said]} already'
+                data.warn('duplicate-caption', message, caption.place, caption.line)
+                continue
+            known[said] = caption.line
+            if tokens and len(words) >= tokens:
+                message = f'{len(words)} tokens, the model says {tokens - 1} at most: it is cut'
+                data.warn('long-caption', message, caption.place, caption.line)
+            kept.append(caption)
+        item.captions = kept
+
+
+def _text_fault(text: str) -> str:
+    if '\ufffd' in text:
+        return 'the caption holds replacement characters: its encoding was lost before'
+    if match := _GARBLED.search(text):
+        return f'{match.group()!r} looks like UTF-8 that was read as Latin-1'
+    if match := _CONTROL.search(text):
+        return f'the caption holds the control character {match.group()!r}'
+    if unicodedata.normalize('NFC', text) != text:
+        return 'the caption holds accents apart from their letters: normalise it to NFC'
+    return ''
+
+
+def _check_language(data: DataSet, tokenizer: str) -> None:
+    captions = [c for i in data.items for c in i.captions]
+    if not captions:
+        return
+    unspaced = [c for c in captions if _UNSPACED.search(c.text)]
+    if unspaced and tokenizer == 'words':
+        data.error(
+            'language',
+            f'{len(unspaced)} of {len(captions)} captions are written without spaces, from here '
+            'on: set "tokenizer: characters" (--tokenizer characters)',
+            unspaced[0].place,
+            unspaced[0].line,
+        )
+        return
+    spaced = [c for c in captions if not _UNSPACED.search(c.text)]
+    if tokenizer == 'characters':
+        if spaced:
+            data.warn(
+                'language',
+                f'{len(spaced)} of {len(captions)} captions are written with spaces, from here '
+                'on, but the tokenizer is "characters"',
+                spaced[0].place,
+                spaced[0].line,
+            )
+        return
+    foreign = [c for c in spaced if not _ENGLISH & set(split_words(c.text))]
+    if len(foreign) > (1 - _ENGLISH_SHARE) * len(captions) and len(captions) > 1:
+        data.warn(
+            'language',
+            f'{len(foreign)} of {len(captions)} captions look other than English, from here on: '
+            'they are learnt as they are',
+            foreign[0].place,
+            foreign[0].line,
+        )
+
+
+def _check_pictures(data: DataSet, step: Callable[[], None]) -> list[tuple[int, int]]:
+    files = Counter(os.path.normpath(i.file) for i in data.items)
+    looks: list[Look] = []
+    seen: list[int] = []
+    for k, item in enumerate(data.items):
+        if files[os.path.normpath(item.file)] > 1:
+            message = f'{item.file} is listed {files[os.path.normpath(item.file)]} times'
+            data.warn('duplicate-picture', message, item.place, item.line)
+        look = _look(data, item)
+        step()
+        if look is not None:
+            looks.append(look)
+            seen.append(k)
+    pairs = [(seen[i], seen[j]) for i, j in near_pairs(looks)]
+    for i, j in pairs:
+        one, two = data.items[i], data.items[j]
+        message = f'{two.file} looks like {one.file} (line {one.line})'
+        if one.split != two.split:
+            message += f', but one is in split {one.split!r}, the other in {two.split!r}'
+            data.error('leak', message, two.place, two.line)
+        elif files[os.path.normpath(two.file)] == 1:
+            data.warn('near-duplicate', message, two.place, two.line)
+    return pairs
+
+
+def _look(data: DataSet, item: Item) -> Look | None:
+    """Decode a picture; None if it cannot be used."""
+    item.usable = False
+    parts = Path(item.file.replace('\\', '/')).parts
+    if '\0' in item.file or Path(item.file).is_absolute() or '..' in parts:
+        message = f'{item.file!r} leads out of the folder of pictures'
+        data.error('picture-path', message, item.place, item.line)
+        return None
+    if not item.path.is_file():
+        data.error('missing-picture', f'there is no {item.path}', item.place, item.line)
+        return None
+    try:
+        rgb = read_image(item.path)
+    except FrameError as err:
+        data.error('picture', str(err), item.place, item.line)
+        return None
+    item.usable = True
+    size = (rgb.shape[1], rgb.shape[0])
+    if item.size not in (None, size):
+        message = f'the file has {size[0]} x {size[1]} pixels, not {item.size}'
+        data.warn('picture-size', message, item.place, item.line)
+    return look_at(rgb)

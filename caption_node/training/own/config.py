@@ -1,0 +1,123 @@
+# SPDX-FileCopyrightText: 2026 The caption_node authors
+# SPDX-License-Identifier: Apache-2.0
+"""Settings of a run on one's own data; every one has a default."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from caption_node.datasets.fields import read_table
+from caption_node.description import Field
+from caption_node.errors import ConfigError
+from caption_node.vocabulary import TOKENIZERS
+
+
+@dataclass(frozen=True)
+class OwnConfig:
+    """
+    What a run needs to be repeated, beside its data.
+
+    :param name: Name of the bundle.
+    :param licence: Terms of the weights, for the manifest.
+    :param tokenizer: ``words``, or ``characters`` for writing without spaces.
+    :param fields: Table of fields; empty: sentences only.
+    :param encoder: ``small``: a small CNN from random weights; else the published NanoDet-Plus-m
+        as an ONNX file, whose features are used as they are.
+    :param height: Height of the input, pixels, a multiple of 64.
+    :param width: Width of the input, pixels, a multiple of 64.
+    :param tokens: T, tokens and marks of one sentence at most.
+    :param min_count: Words said fewer times in the training sentences are unknown.
+    :param held_out: Share of the training pictures that train nothing and calibrate confidences.
+    :param hold_splits: Splits that train nothing at all.
+    :param shift: Pictures are moved by up to this share of their size while training.
+    :param brightness: And made brighter or darker by up to this share.
+    """
+
+    name: str = 'own'
+    licence: str = 'unstated'
+    tokenizer: str = 'words'
+    fields: Mapping[str, Field] = field(default_factory=dict)
+    encoder: str = 'small'
+    height: int = 128
+    width: int = 128
+    tokens: int = 32
+    min_count: int = 2
+    held_out: float = 0.1
+    hold_splits: tuple[str, ...] = ('val', 'test', 'validation', 'held_out')
+    steps: int = 1500
+    batch: int = 32
+    learning_rate: float = 2.0e-3
+    weight_decay: float = 0.02
+    warmup: int = 100
+    dropout: float = 0.1
+    label_smoothing: float = 0.05
+    field_weight: float = 1.0
+    contrast_weight: float = 0.1
+    shift: float = 0.04
+    brightness: float = 0.15
+    average: float = 0.995
+    seed: int = 1
+    device: str = 'cpu'
+    threads: int = 2
+
+
+def load_own_config(path: Path | None) -> OwnConfig:
+    """
+    Read a YAML file.
+
+    :param path: None is all defaults.
+    :raises ConfigError: If the file is missing, or a key is unknown or of a wrong value.
+    """
+    if path is None:
+        return OwnConfig()
+    try:
+        data = yaml.safe_load(path.read_text(encoding='utf-8')) or {}
+    except (OSError, ValueError, yaml.YAMLError) as err:
+        raise ConfigError(f'configuration {path}: {err}') from err
+    known = {f.name: f for f in fields(OwnConfig)}
+    if not isinstance(data, dict) or set(data) - set(known):
+        what = (
+            ', '.join(sorted(map(str, set(data) - set(known)))) if isinstance(data, dict) else ''
+        )
+        raise ConfigError(f'{path}: unknown keys {what}', 'known: ' + ', '.join(known))
+    values: dict[str, Any] = {}
+    for name, value in data.items():
+        try:
+            values[name] = _convert(str(known[name].type), value)
+        except (TypeError, ValueError, OverflowError) as err:
+            raise ConfigError(f'{path}: {name} cannot be {value!r}') from err
+    config = OwnConfig(**values)
+    _check(path, config)
+    return config
+
+
+def _check(path: Path, config: OwnConfig) -> None:
+    if config.tokenizer not in TOKENIZERS:
+        raise ConfigError(f'{path}: tokenizer should be one of ' + ', '.join(TOKENIZERS))
+    for side in ('height', 'width'):
+        if not 64 <= getattr(config, side) <= 2048 or getattr(config, side) % 64:
+            raise ConfigError(f'{path}: {side} should be a multiple of 64, 64 to 2048')
+    for name in ('batch', 'tokens', 'threads', 'min_count'):
+        if getattr(config, name) < 1:
+            raise ConfigError(f'{path}: {name} should be 1 or more')
+    if not 0 <= config.held_out < 0.9 or config.steps < 0:
+        raise ConfigError(f'{path}: held_out lies in 0..0.9, and steps are 0 or more')
+
+
+def _convert(kind: str, value: Any) -> Any:
+    if 'Mapping' in kind or 'tuple' in kind:
+        if not isinstance(value, list):
+            raise TypeError(kind)
+        return read_table(value) if 'Mapping' in kind else tuple(str(v) for v in value)
+    if 'str' in kind:
+        if not isinstance(value, str):
+            raise TypeError(kind)
+        return value
+    if isinstance(value, bool):
+        raise TypeError(kind)
+    if 'int' in kind and int(value) != value:
+        raise ValueError(kind)
+    return int(value) if 'int' in kind else float(value)

@@ -1,0 +1,181 @@
+# SPDX-FileCopyrightText: 2026 The caption_node authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The network for one's own data: pixels to words, fields and embedding, as one exportable graph.
+
+The outputs are those of every bundle, so that backends, node and tools need not know; there are no
+boxes in it. Field queries look at the picture; the decoder reads picture and queries.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from caption_node.description import Field
+from caption_node.training.model.attention import Layer
+from caption_node.training.model.decoder import TextDecoder
+from caption_node.training.model.nanodet import NanoDet
+from caption_node.training.model.scene import GridEncoder, SceneConfig
+
+_CHANNELS = (24, 48, 96, 128)
+_BOXES = 32
+
+
+@dataclass
+class Told:
+    """
+    What the network makes of pictures before it speaks.
+
+    :param memory: (B, M, D) what the decoder reads.
+    :param bias: (B, 1, 1, M) all zeros: nothing is hidden.
+    :param logits: (B, S).
+    :param embedding: (B, E) of unit length.
+    """
+
+    memory: Tensor
+    bias: Tensor
+    logits: Tensor
+    embedding: Tensor
+
+
+class SmallEncoder(nn.Module):
+    """A plain CNN to one token for every 16 x 16 pixels; begins with random weights."""
+
+    def __init__(self, config: SceneConfig) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        before = 3
+        for k, channels in enumerate(_CHANNELS):
+            for stride in (2,) if k == 0 else (2, 1):
+                layers += [
+                    nn.Conv2d(before, channels, 3, stride, 1, bias=False),
+                    nn.BatchNorm2d(channels),
+                    nn.ReLU(),
+                ]
+                before = channels
+        self.layers = nn.Sequential(*layers)
+        self.out = nn.Conv2d(before, config.width, 1)
+        rows, columns = config.height // 16, config.width_px // 16
+        self.place = nn.Parameter(torch.randn(1, config.width, rows, columns) * 0.02)
+        self.norm = nn.LayerNorm(config.width)
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        """(B, 3, H, W) float 0..255 to (B, M, D)."""
+        x = self.out(self.layers((rgb - 128) / 64)) + self.place
+        return self.norm(x.flatten(2).transpose(1, 2))
+
+
+class NanoDetFeatures(nn.Module):
+    """The features of a published detector as they are, and a head that learns what they mean."""
+
+    def __init__(self, config: SceneConfig, detector: NanoDet) -> None:
+        super().__init__()
+        self.detector = detector.requires_grad_(False)
+        self.grid = GridEncoder(config)
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        """(B, 3, H, W) float 0..255 to (B, M, D)."""
+        (_, c4, c5), levels, _ = self.detector(rgb)
+        return self.grid(c4.detach(), c5.detach(), levels[2].detach())
+
+
+class OwnCaptioner(nn.Module):
+    """
+    The whole network.
+
+    :param words: Size of the vocabulary.
+    :param table: The fields that it tells; may be empty.
+    :param detector: Gives the features; None: a small encoder learns its own.
+    """
+
+    def __init__(
+        self,
+        config: SceneConfig,
+        words: int,
+        table: Mapping[str, Field],
+        detector: NanoDet | None = None,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        width = config.width
+        self.encoder: nn.Module
+        self.encoder = NanoDetFeatures(config, detector) if detector else SmallEncoder(config)
+        # One query more than fields: what the embedding is made of.
+        self.queries = nn.Parameter(torch.randn(1, len(table) + 1, width) * 0.02)
+        sizes = (width, config.heads, config.feed_forward, config.dropout)
+        self.layers = nn.ModuleList(Layer(*sizes) for _ in range(config.query_layers))
+        self.norm = nn.LayerNorm(width)
+        self.heads = nn.ModuleList(nn.Linear(width, f.width) for f in table.values())
+        self.embed = nn.Linear(width, config.embedding)
+        nobody = torch.zeros(1, words)
+        self.decoder = TextDecoder(config, words, nobody, nobody.T, nobody[0])
+
+    def tell(self, image: Tensor) -> Told:
+        """
+        Look at pictures.
+
+        :param image: (B, H, W, 3) uint8 RGB, letterboxed.
+        """
+        # TensorRT takes uint8 only into a cast, so the cast comes before the transpose.
+        grid = self.encoder(image.float().permute(0, 3, 1, 2))
+        x = self.queries + grid[:, :1] * 0
+        for layer in self.layers:
+            x = layer(x, grid)
+        x = self.norm(x)
+        memory = torch.cat([grid, x], 1)
+        logits = [head(x[:, k]) for k, head in enumerate(self.heads)]
+        return Told(
+            memory,
+            memory[:, None, None, :, 0] * 0,
+            torch.cat(logits, 1) if logits else x[:, 0, :1] * 0,
+            F.normalize(self.embed(x[:, -1]), dim=1),
+        )
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """
+        Describe one batch.
+
+        :param image: (B, H, W, 3) uint8 RGB, letterboxed.
+        :returns: tokens (B, T) int64, token_logp (B, T), boxes (B, 32, 4), box_class (B, 32)
+            int64 and box_score (B, 32), all zeros, scene (B, S) logits, embedding (B, E).
+        """
+        told = self.tell(image)
+        evidence = told.embedding[:, :1] * 0 + 1
+        tokens, token_logp = self.decoder.greedy(told.memory, told.bias, evidence)
+        none = told.embedding @ torch.zeros(self.config.embedding, 5 * _BOXES).to(evidence)
+        boxes = none[:, : 4 * _BOXES].reshape(-1, _BOXES, 4)
+        score = none[:, 4 * _BOXES :]
+        return (
+            tokens,
+            token_logp,
+            boxes,
+            score.to(torch.int64),
+            score,
+            told.logits,
+            told.embedding,
+        )
+
+
+def field_loss(logits: Tensor, targets: Tensor, table: Mapping[str, Field]) -> Tensor:
+    """
+    Return the mean loss of the fields that are known.
+
+    :param logits: (B, S).
+    :param targets: (B, fields) int64; -1 where a value is not known.
+    """
+    losses, start = [], 0
+    for k, spec in enumerate(table.values()):
+        part, target = logits[:, start : start + spec.width], targets[:, k]
+        start += spec.width
+        known = target >= 0
+        if not bool(known.any()):
+            continue
+        if spec.kind == 'boolean':
+            loss = F.binary_cross_entropy_with_logits(part[known, 0], target[known].float())
+        else:
+            loss = F.cross_entropy(part[known], target[known])
+        losses.append(loss)
+    return torch.stack(losses).mean() if losses else logits.sum() * 0
