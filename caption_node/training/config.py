@@ -33,6 +33,7 @@ class TrainConfig:
     :param steps: Optimiser steps.
     :param encoder_steps: Steps of the first stage, in which the encoder learns; 0 leaves it out.
     :param encoder_rate: Peak learning rate of the encoder in it.
+    :param encoder_mix: Share of the tuned encoder in the average of it and the published one.
     :param balance: 0 draws all frames alike, 1 all sources alike.
     :param workers: Processes that prepare pictures.
     :param height: Height of the input, pixels, a multiple of 128.
@@ -84,6 +85,7 @@ class TrainConfig:
     encoder_batch: int = 16
     encoder_rate: float = 2.0e-4
     encoder_average: float = 0.995
+    encoder_mix: float = 1.0
     box_weight: float = 0.7
     balance: float = 0.3
     workers: int = 1

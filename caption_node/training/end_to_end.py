@@ -154,6 +154,19 @@ def losses(
     return total, {name: float(value.detach()) for name, value in parts.items()}
 
 
+def blend(detector: nn.Module, published: Mapping[str, Tensor], share: float) -> None:
+    """
+    Average tuned weights with those that tuning began from: what both know on any camera stays.
+
+    Source: Robust fine-tuning of zero-shot models, arXiv 2109.01903.
+
+    :param share: Of the tuned weights, 0..1.
+    """
+    tuned = detector.state_dict()
+    mixed = {k: published[k].lerp(v, share) for k, v in tuned.items() if v.is_floating_point()}
+    detector.load_state_dict({**tuned, **mixed})
+
+
 class EncoderRun(Stage):
     """The first stage as something that can be stopped and resumed."""
 
@@ -167,6 +180,7 @@ class EncoderRun(Stage):
     ) -> None:
         self.config = config
         self.model = model
+        self.published = {k: v.detach().clone() for k, v in model.detector.state_dict().items()}
         used = [r for r in frames if not is_held_out(r.id)]
         self.kept = [r for r in frames if is_held_out(r.id)]
         self.views = ViewSet(config, model, vocabulary, used, renders)
@@ -217,6 +231,7 @@ class EncoderRun(Stage):
                 if self.step % 50 == 0:
                     self.save()
         self.finish()
+        blend(self.model.detector, self.published, self.config.encoder_mix)
 
     def _take(self, views: Views) -> dict[str, float]:
         """Take one step and return the parts of its loss."""

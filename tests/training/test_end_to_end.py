@@ -13,7 +13,7 @@ import torch
 from caption_node.description import FIELDS, Value
 from caption_node.training.augment import augment
 from caption_node.training.config import TrainConfig
-from caption_node.training.end_to_end import EncoderRun, source_weights
+from caption_node.training.end_to_end import EncoderRun, blend, source_weights
 from caption_node.training.labels import Label, Record
 from caption_node.training.model.captioner import Captioner
 from caption_node.training.model.detection import SCHEMA_COLUMNS
@@ -157,3 +157,14 @@ def test_stopped_first_stage_goes_on_where_it_was(run: EncoderRun) -> None:
     second.train()
     for name, value in second.trained.state_dict().items():
         assert torch.allclose(value.float(), whole[name].float(), atol=1e-4), name
+
+
+def test_blend_takes_its_share_of_each_and_leaves_counters() -> None:
+    tuned = torch.nn.BatchNorm1d(2)
+    with torch.no_grad():
+        tuned.weight.fill_(3.0)
+    tuned.num_batches_tracked.fill_(7)
+    published = {k: torch.zeros_like(v) for k, v in tuned.state_dict().items()}
+    blend(tuned, published, 0.25)
+    assert tuned.weight.tolist() == pytest.approx([0.75, 0.75])
+    assert int(tuned.num_batches_tracked) == 7
