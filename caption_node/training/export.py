@@ -39,21 +39,26 @@ def export_graph(model: Captioner, path: Path) -> None:
     """
     Trace the model into one graph: uint8 pixels in, everything of the contract out.
 
-    Only the batch is free; every other size is fixed.
+    Only the batch is free; every other size is fixed. Inputs for chance have a default of zeros,
+    which gives the likeliest sentence to all who do not know them: ONNX writes a default as an
+    initializer of the input's name, and TensorRT takes that for a constant.
 
     :param path: The file to write.
     """
     model = model.eval().cpu()
+    sizes = model.chances() if isinstance(model, Captioner) else {}
+    chance = {name: torch.zeros(1, *size) for name, size in sizes.items()}
     image = torch.zeros(2, model.config.height, model.config.width_px, 3, dtype=torch.uint8)
     axes = {name: {0: 'batch'} for name in ('image', *OUTPUT_NAMES)}
+    axes |= {name: {0: 'sentences'} for name in chance}
     with warnings.catch_warnings(), torch.no_grad():
         # Sizes that are fixed on purpose, and the exporter's own deprecation notice.
         warnings.simplefilter('ignore')
         torch.onnx.export(
             model,
-            (image,),
+            (image, *chance.values()),
             str(path),
-            input_names=['image'],
+            input_names=['image', *chance],
             output_names=list(OUTPUT_NAMES),
             opset_version=OPSET,
             dynamo=False,
@@ -64,6 +69,15 @@ def export_graph(model: Captioner, path: Path) -> None:
     graph.doc_string = ''
     for node in graph.graph.node:
         node.doc_string = ''
+    onnx.save(graph, str(path))
+    _give_defaults(path, chance)
+
+
+def _give_defaults(path: Path, defaults: Mapping[str, torch.Tensor]) -> None:
+    graph = onnx.load(str(path))
+    for name, value in defaults.items():
+        graph.graph.initializer.append(onnx.numpy_helper.from_array(value.numpy(), name))
+    onnx.checker.check_model(graph)
     onnx.save(graph, str(path))
 
 
