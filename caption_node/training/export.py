@@ -13,6 +13,7 @@ import warnings
 import onnx
 import torch
 
+from caption_node.backends.graph_folding import fold_constants
 from caption_node.bundle import FORMAT_VERSION, sha256_of
 from caption_node.description import FIELDS, OBJECT_CLASSES
 from caption_node.training.model.captioner import OUTPUT_NAMES, Captioner
@@ -64,12 +65,7 @@ def export_graph(model: Captioner, path: Path) -> None:
             dynamo=False,
             dynamic_axes=axes,
         )
-    graph = onnx.load(str(path))
-    onnx.checker.check_model(graph)
-    graph.doc_string = ''
-    for node in graph.graph.node:
-        node.doc_string = ''
-    onnx.save(graph, str(path))
+    fold_constants(path)
     _give_defaults(path, chance)
 
 
