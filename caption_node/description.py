@@ -200,7 +200,7 @@ class SceneDescription:
         model of one's own data; empty on error.
     :param latency_ms: Milliseconds by stage: decode, preprocess, inference, postprocess.
     :param error: What went wrong, only with status ``error``.
-    :param samples: Other sentences about the frame, the surest first; None if nobody asked.
+    :param samples: Other sentences about the frame, the likeliest first; None if nobody asked.
     :param embedding: (D,) float32 of unit length for similarity search; not part of the JSON.
     """
 

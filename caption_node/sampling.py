@@ -24,6 +24,7 @@ from caption_node.closing import Closed
 from caption_node.description import Sample
 from caption_node.errors import ConfigError
 from caption_node.trust import word_confidence
+from caption_node.vocabulary import PAD
 
 MOST = 32
 """Most sentences about one frame."""
@@ -80,6 +81,14 @@ def chance(
     return {name: drawn * np.float32(temperature)}
 
 
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """A sentence with the mean log-probability of its words."""
+
+    sample: Sample
+    mean_logp: float
+
+
 class Sampler(Closed):
     """
     Draws sentences with a backend, or with ONNX Runtime beside it where that one cannot.
@@ -99,7 +108,7 @@ class Sampler(Closed):
         supported: Callable[[str], float],
     ) -> tuple[Sample, ...]:
         """
-        Return different sentences about a frame, the surest first.
+        Return different sentences about a frame, the likeliest first.
 
         :param image: (1, H, W, 3) letterboxed.
         :param doubt: Says why a sentence cannot be used, or nothing; such ones are left out, so
@@ -116,33 +125,34 @@ class Sampler(Closed):
                 'its graph has no input for chance',
                 'export it anew',
             )
-        kept: dict[str, float] = {}
+        kept: dict[str, _Drawn] = {}
         first = 0
         for _ in range(_ROUNDS):
             outputs = backend.run_samples(image, chance(sizes, wish, first, wish.count))
             first += wish.count
-            for text, confidence in self._read(outputs, doubt, supported):
-                kept.setdefault(text, confidence)
+            for sentence in self._read(outputs, doubt, supported):
+                kept.setdefault(sentence.sample.caption, sentence)
             if len(kept) >= wish.count or wish.temperature == 0:
                 break
-        # The first ones drawn, ranked: were the surest of all rounds taken, more draws would
+        # The first ones drawn, ranked: were the likeliest of all rounds taken, more draws would
         # make the choice more alike.
-        chosen = sorted(list(kept.items())[: wish.count], key=lambda item: -item[1])
-        return tuple(Sample(text, confidence) for text, confidence in chosen)
+        chosen = sorted(list(kept.values())[: wish.count], key=lambda drawn: -drawn.mean_logp)
+        return tuple(drawn.sample for drawn in chosen)
 
     def _read(
         self,
         outputs: Outputs,
         doubt: Callable[[str], str],
         supported: Callable[[str], float],
-    ) -> list[tuple[str, float]]:
+    ) -> list[_Drawn]:
         found = []
         rule = self._bundle.caption_confidence
         for tokens, token_logp in zip(outputs.tokens, outputs.token_logp, strict=True):
             text = self._bundle.vocabulary.decode(tokens.tolist())
             if text and not doubt(text):
                 sure = word_confidence(token_logp, tokens, rule, supported(text))
-                found.append((text, sure))
+                mean_logp = float(token_logp[tokens != PAD].mean())
+                found.append(_Drawn(Sample(text, sure), mean_logp))
         return found
 
     def _sampling(self) -> SamplingBackend:

@@ -4,7 +4,8 @@
 A real model folder that opens in milliseconds and sees colours only, for tests of what is around.
 
 Its graph has the contract's inputs and outputs. A grey picture is a plain day; red ones show a
-person on the road, green ones a green light, blue ones night.
+person on the road, green ones a green light, blue ones night. Chance lets it say other words of
+:data:`OTHERS`, one of which no box bears out.
 """
 
 import json
@@ -22,6 +23,7 @@ from tests.conftest import MODEL
 
 HEIGHT, WIDTH = 96, 160
 SENTENCE = 'driving along a road'
+OTHERS = {'a': ('the',), 'road': ('street', 'pedestrian')}
 _GRID = (4, 4)
 _TOKENS, _BOXES, _EMBEDDING = 32, 32, 128
 _PLAIN = {
@@ -100,6 +102,9 @@ def _graph(vocabulary: Vocabulary) -> onnx.ModelProto:
         'cells': np.array([0, cells], np.int64),
         'widen': np.eye(cells, _EMBEDDING, dtype=np.float32),
         'said': tokens,
+        'scores': _scores(vocabulary, tokens),
+        'noise': np.zeros((1, _TOKENS, len(vocabulary)), np.float32),
+        'strays': np.array(-0.5, np.float32),
         'sure': np.where(tokens, -0.1, 0.0).astype(np.float32),
         'no_boxes': np.zeros((1, _BOXES, 4), np.float32),
         'no_class': np.zeros((1, _BOXES), np.int64),
@@ -126,26 +131,44 @@ def _graph(vocabulary: Vocabulary) -> onnx.ModelProto:
         node('Slice', ['shape', 'zero', 'one'], ['batch']),
         node('Concat', ['batch', 'one'], ['rows'], axis=0),
         node('Concat', ['batch', 'ones'], ['planes_of'], axis=0),
-        node('Expand', ['said', 'rows'], ['tokens']),
-        node('Expand', ['sure', 'rows'], ['token_logp']),
+        node('Add', ['scores', 'noise'], ['drawn']),
+        node('ArgMax', ['drawn'], ['chosen'], axis=2, keepdims=0),
+        node('Expand', ['chosen', 'rows'], ['tokens']),
+        node('Equal', ['chosen', 'said'], ['usual']),
+        node('Not', ['usual'], ['unusual']),
+        node('Cast', ['unusual'], ['stray'], to=TensorProto.FLOAT),
+        node('Mul', ['stray', 'strays'], ['loss']),
+        node('Add', ['sure', 'loss'], ['logp']),
+        node('Expand', ['logp', 'rows'], ['token_logp']),
         node('Expand', ['no_boxes', 'planes_of'], ['boxes']),
         node('Expand', ['no_class', 'rows'], ['box_class']),
         node('Expand', ['no_score', 'rows'], ['box_score']),
     ]
     image = helper.make_tensor_value_info('image', TensorProto.UINT8, ['B', HEIGHT, WIDTH, 3])
+    shape = ['S', _TOKENS, len(vocabulary)]
+    noise = helper.make_tensor_value_info('noise', TensorProto.FLOAT, shape)
     initial = [numpy_helper.from_array(value, name) for name, value in constants.items()]
-    graph = helper.make_graph(nodes, 'tiny', [image], _outputs(len(bias)), initial)
+    graph = helper.make_graph(nodes, 'tiny', [image, noise], _outputs(len(bias)), initial)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)])
     model.ir_version = 9
     onnx.checker.check_model(model)
     return model
 
 
+def _scores(vocabulary: Vocabulary, tokens: NDArray[np.int64]) -> NDArray[np.float32]:
+    scores = np.full((1, _TOKENS, len(vocabulary)), -50.0, np.float32)
+    scores[0, np.arange(_TOKENS), tokens[0]] = 4.0
+    for place, word in enumerate(SENTENCE.split()):
+        for other in OTHERS.get(word, ()):
+            scores[0, place, vocabulary.encode(other)] = 3.5
+    return scores
+
+
 def _outputs(fields: int) -> list[onnx.ValueInfoProto]:
     floats, ints = TensorProto.FLOAT, TensorProto.INT64
     return [
-        helper.make_tensor_value_info('tokens', ints, ['B', _TOKENS]),
-        helper.make_tensor_value_info('token_logp', floats, ['B', _TOKENS]),
+        helper.make_tensor_value_info('tokens', ints, ['S', _TOKENS]),
+        helper.make_tensor_value_info('token_logp', floats, ['S', _TOKENS]),
         helper.make_tensor_value_info('boxes', floats, ['B', _BOXES, 4]),
         helper.make_tensor_value_info('box_class', ints, ['B', _BOXES]),
         helper.make_tensor_value_info('box_score', floats, ['B', _BOXES]),

@@ -110,10 +110,11 @@ def _check(options: argparse.Namespace) -> None:
 def _play(options: argparse.Namespace, cameras: Mapping[str, Topic], duration_s: float) -> 'Play':
     from caption_node.ros.session import Play
 
-    say(
-        f'caption: playing {duration_s:.1f} s of {options.streaming} into the node at rate '
-        f'{options.rate:g}: {", ".join(t.name for t in cameras.values())}'
-    )
+    if not options.quiet:
+        say(
+            f'caption: playing {duration_s:.1f} s of {options.streaming} into the node at rate '
+            f'{options.rate:g}: {", ".join(t.name for t in cameras.values())}'
+        )
     return Play(
         bag=Path(options.streaming),
         topics={t.name: t.type for t in cameras.values()},

@@ -32,6 +32,7 @@ from caption_node.ros.inputs import CameraInput, Message, Wishes
 from caption_node.ros.outputs import Outputs
 from caption_node.ros.overlays import OverlayPainter, Sketch
 from caption_node.ros.worker import FrameWorker, Taken
+from caption_node.sampling import Wish
 from caption_node.stream import Moment, StreamSettings
 
 IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
@@ -117,9 +118,11 @@ class Describing:
             return name, None, why
         return name, state.newest.message, ''
 
-    def ask(self, message: Message, camera: str) -> 'Future[SceneDescription]':
-        """Have one image described out of turn."""
-        return self._worker.ask(message, camera)
+    def ask(
+        self, message: Message, camera: str, wish: Wish | None = None
+    ) -> 'Future[SceneDescription]':
+        """Have one image described out of turn; ``wish`` is for several sentences."""
+        return self._worker.ask(message, camera, wish)
 
     def tick(self) -> None:
         """Watch the cameras: who has stopped, and who offers what; call it ten times a second."""

@@ -16,8 +16,10 @@ from caption_node.errors import CaptionError
 from caption_node.ros.conversions import caption_to_message, description_to_message
 from caption_node.ros.describing import Describing
 from caption_node.ros.inputs import Message
+from caption_node.sampling import Wish
 
 _LONGEST_S = 5.0
+_LONGEST_SEVERAL_S = 20.0
 _TICK_S = 0.1
 
 
@@ -40,7 +42,7 @@ class DescribeService:
     def _answer(self, request: Any, response: Any) -> Any:
         try:
             camera, message = self._image(request)
-            description = self._describe(message, camera)
+            description = self._describe(message, camera, _wish(request))
         except CaptionError as err:
             hint = f' ({err.hint})' if err.hint else ''
             response.message = f'{err}{hint}'
@@ -51,6 +53,9 @@ class DescribeService:
         response.success = True
         response.text = caption_to_message(description).data
         response.description = full
+        for sample in description.samples or ():
+            response.samples.append(sample.caption)
+            response.sample_confidences.append(float(sample.confidence))
         if request.text_only:
             response.description = DescriptionMessage(
                 header=header, camera=camera, status=full.status
@@ -70,14 +75,15 @@ class DescribeService:
             raise CaptionError(why)
         return camera, message
 
-    def _describe(self, message: Message, camera: str) -> Any:
+    def _describe(self, message: Message, camera: str, wish: Wish | None) -> Any:
         active = self._describing()
         if active is None:
             raise CaptionError('the node is not active', 'activate it first')
-        future = active.ask(message, camera)
-        # The executor waits here for one run of the model: images lie in their queues of one.
+        future = active.ask(message, camera, wish)
+        # The executor waits here for the model: images lie in their queues of one.
+        longest_s = _LONGEST_SEVERAL_S if wish else _LONGEST_S
         begin_s = perf_counter()
-        while self._node.context.ok() and perf_counter() - begin_s < _LONGEST_S:
+        while self._node.context.ok() and perf_counter() - begin_s < longest_s:
             try:
                 return future.result(_TICK_S)
             except NotDone:
@@ -85,4 +91,11 @@ class DescribeService:
             except CancelledError:
                 break
         future.cancel()
-        raise CaptionError(f'no description within {_LONGEST_S:g} s', 'ask again')
+        raise CaptionError(f'no description within {longest_s:g} s', 'ask again')
+
+
+def _wish(request: Any) -> Wish | None:
+    if not request.samples:
+        return None
+    # 0 is what a request holds that says nothing of it.
+    return Wish(request.samples, request.temperature or None, request.seed)

@@ -20,6 +20,7 @@ from caption_node.mailbox import Mailbox, Parcel
 from caption_node.pipeline import CaptionPipeline
 from caption_node.ros.conversions import Arrival, Passage, frame_from_message, stamp_to_ns
 from caption_node.ros.inputs import Message
+from caption_node.sampling import Wish
 
 _DECODERS = 4
 
@@ -50,6 +51,16 @@ class Taken:
             caption_age_ms=caption_age_ms,
             reused=reused,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """An image that somebody wants described out of turn."""
+
+    message: Message
+    camera: str
+    wish: Wish | None
+    future: 'Future[SceneDescription]'
 
 
 class Desk(Protocol):
@@ -102,7 +113,7 @@ class FrameWorker:
         self._desk = desk
         self._logger = node.get_logger()
         self._context = node.context
-        self._asked: deque[tuple[Message, str, Future[SceneDescription]]] = deque()
+        self._asked: deque[_Question] = deque()
         self._decoders = (
             ThreadPoolExecutor(min(cameras, _DECODERS), thread_name_prefix='decode')
             if cameras > 1
@@ -126,22 +137,28 @@ class FrameWorker:
         if self._decoders is not None:
             self._decoders.shutdown(wait=False, cancel_futures=True)
         while self._asked:
-            self._asked.popleft()[2].cancel()
+            self._asked.popleft().future.cancel()
         return not self._thread.is_alive()
 
-    def ask(self, message: Message, camera: str) -> 'Future[SceneDescription]':
-        """Have one image described before anything that waits; the answer comes in the future."""
-        future: Future[SceneDescription] = Future()
-        self._asked.append((message, camera, future))
+    def ask(
+        self, message: Message, camera: str, wish: Wish | None = None
+    ) -> 'Future[SceneDescription]':
+        """
+        Have one image described before anything that waits; the answer comes in the future.
+
+        :param wish: For several sentences.
+        """
+        question = _Question(message, camera, wish, Future())
+        self._asked.append(question)
         self._mailbox.nudge()
-        return future
+        return question.future
 
     def _run(self) -> None:
         while not self._mailbox.closed:
             parcels = self._mailbox.take()
             try:
                 while self._asked:
-                    self._answer(*self._asked.popleft())
+                    self._answer(self._asked.popleft())
                 if parcels and self._desk.is_wanted():
                     self._describe(parcels)
             except Exception:
@@ -152,12 +169,16 @@ class FrameWorker:
                         throttle_duration_sec=5.0,
                     )
 
-    def _answer(self, message: Message, camera: str, future: 'Future[SceneDescription]') -> None:
+    def _answer(self, question: '_Question') -> None:
+        future = question.future
         if not future.set_running_or_notify_cancel():
             return
         try:
-            frame = frame_from_message(message, camera, self._desk.max_pixels())
-            future.set_result(self._pipeline.describe([frame])[0])
+            frame = frame_from_message(question.message, question.camera, self._desk.max_pixels())
+            if question.wish is None:
+                future.set_result(self._pipeline.describe([frame])[0])
+            else:
+                future.set_result(self._pipeline.describe_several(frame, question.wish))
         except CaptionError as err:
             future.set_exception(err)
         except Exception as err:

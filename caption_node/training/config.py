@@ -10,6 +10,11 @@ import yaml
 
 from caption_node.errors import ConfigError
 
+_KINDS = {
+    'encoder_kind': ('nanodet', 'resnet18', 'resnet34', 'resnet50', 'mobilenet_v2'),
+    'decoder': ('transformer', 'lstm'),
+}
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -20,7 +25,7 @@ class TrainConfig:
     :param licence: Terms of the weights, for the manifest.
     :param labels: Label file, JSON lines.
     :param frames: Folder that the label file's paths are relative to.
-    :param encoder: ONNX file that the encoder begins with.
+    :param encoder: File that the encoder begins with, see ``docs/networks.md``; ``random``: none.
     :param output: Model folder to write.
     :param work: Folder for caches, checkpoints and logs.
     :param splits: Splits that train.
@@ -54,6 +59,22 @@ class TrainConfig:
     :param reward_neighbours: Sentences about like frames that a sentence is also judged by.
     :param reward_own: Share of the reward that the frame's own sentence decides.
     :param claim_penalty: Taken off the reward for every claim that the labels deny.
+    :param encoder_kind: ``nanodet``, ``resnet18``, ``resnet34``, ``resnet50`` or ``mobilenet_v2``.
+    :param decoder: ``transformer`` or ``lstm``.
+    :param objective: What the last part of the sentence stage learns by, behind likelihood:
+        ``self_critical``, ``mle``, ``gan``, ``vae`` or ``vae_gan``.
+    :param objective_steps: Its steps; ``self_critical`` goes by ``reward_steps``.
+    :param scheduled_share: Share of the words read that are the model's own at its end (``mle``).
+    :param latent: Z, dimensions of the latent (``vae``, ``vae_gan``).
+    :param kl_ramp: Share of the steps over which the divergence from the prior comes to count.
+    :param free_bits: Nats of every dimension that cost nothing.
+    :param word_drop: Share of the words that the decoder may not read, so that it reads z.
+    :param adversarial_weight: Weight of the discriminator's opinion (``gan``).
+    :param adversarial_gradient: How it reaches the words: ``gumbel`` or ``policy``.
+    :param gumbel_temperature: Of the straight-through Gumbel-softmax.
+    :param likelihood_keep: Weight of the likelihood beside it (``gan``).
+    :param beta: Weight of the adversarial divergence beside the reconstruction (``vae_gan``).
+    :param beta_ramp: Share of the steps over which it rises from 0 to ``beta``.
     """
 
     name: str
@@ -114,6 +135,24 @@ class TrainConfig:
     reward_neighbours: int = 8
     reward_own: float = 0.5
     claim_penalty: float = 0.3
+    encoder_kind: str = 'nanodet'
+    decoder: str = 'transformer'
+    objective: str = 'self_critical'
+    objective_steps: int = 600
+    objective_batch: int = 24
+    objective_rate: float = 3.0e-4
+    discriminator_rate: float = 5.0e-4
+    scheduled_share: float = 0.0
+    latent: int = 16
+    kl_ramp: float = 0.4
+    free_bits: float = 0.1
+    word_drop: float = 0.2
+    adversarial_weight: float = 1.0
+    adversarial_gradient: str = 'gumbel'
+    gumbel_temperature: float = 1.0
+    likelihood_keep: float = 0.5
+    beta: float = 1.0
+    beta_ramp: float = 0.5
 
 
 def load_config(path: Path) -> TrainConfig:
@@ -148,6 +187,11 @@ def load_config(path: Path) -> TrainConfig:
     for side in ('height', 'width'):
         if getattr(config, side) <= 0 or getattr(config, side) % 128:
             raise ConfigError(f'{path}: {side} should be a multiple of 128')
+    for name, kinds in _KINDS.items():
+        if getattr(config, name) not in kinds:
+            raise ConfigError(
+                f'{path}: no {name} {getattr(config, name)!r}', 'there are: ' + ', '.join(kinds)
+            )
     return config
 
 

@@ -25,6 +25,7 @@ from caption_node.training.detection_loss import detection_loss
 from caption_node.training.field_loss import field_loss, field_weights
 from caption_node.training.labels import Label, Record
 from caption_node.training.model.captioner import Captioner
+from caption_node.training.model.encoders import early_parts
 from caption_node.training.model.roles import DERIVED
 from caption_node.training.objectives.mle import SentenceEncoder, contrast_loss, word_loss
 from caption_node.training.progress import Journal
@@ -191,7 +192,7 @@ class EncoderRun(Stage):
         trained.to(config.device)
         # Twice as fast on CPUs as the usual order of axes.
         trained.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        for part in (model.detector.backbone.stem, model.detector.backbone.stage2):
+        for part in early_parts(model.detector):
             part.requires_grad_(False)  # edges and textures are the same on every road
         optimiser = torch.optim.AdamW(self._groups(), weight_decay=config.weight_decay)
         file = config.work / 'encoder.pt'

@@ -13,6 +13,7 @@ import warnings
 import onnx
 import torch
 
+from caption_node.backends.graph_folding import fold_constants
 from caption_node.bundle import FORMAT_VERSION, sha256_of
 from caption_node.description import FIELDS, OBJECT_CLASSES
 from caption_node.training.model.captioner import OUTPUT_NAMES, Captioner
@@ -39,31 +40,40 @@ def export_graph(model: Captioner, path: Path) -> None:
     """
     Trace the model into one graph: uint8 pixels in, everything of the contract out.
 
-    Only the batch is free; every other size is fixed.
+    Only the batch is free; every other size is fixed. Inputs for chance have a default of zeros,
+    which gives the likeliest sentence to all who do not know them: ONNX writes a default as an
+    initializer of the input's name, and TensorRT takes that for a constant.
 
     :param path: The file to write.
     """
     model = model.eval().cpu()
+    sizes = model.chances() if isinstance(model, Captioner) else {}
+    chance = {name: torch.zeros(1, *size) for name, size in sizes.items()}
     image = torch.zeros(2, model.config.height, model.config.width_px, 3, dtype=torch.uint8)
     axes = {name: {0: 'batch'} for name in ('image', *OUTPUT_NAMES)}
+    axes |= {name: {0: 'sentences'} for name in chance}
     with warnings.catch_warnings(), torch.no_grad():
         # Sizes that are fixed on purpose, and the exporter's own deprecation notice.
         warnings.simplefilter('ignore')
         torch.onnx.export(
             model,
-            (image,),
+            (image, *chance.values()),
             str(path),
-            input_names=['image'],
+            input_names=['image', *chance],
             output_names=list(OUTPUT_NAMES),
             opset_version=OPSET,
             dynamo=False,
             dynamic_axes=axes,
         )
+    fold_constants(path)
+    _give_defaults(path, chance)
+
+
+def _give_defaults(path: Path, defaults: Mapping[str, torch.Tensor]) -> None:
     graph = onnx.load(str(path))
+    for name, value in defaults.items():
+        graph.graph.initializer.append(onnx.numpy_helper.from_array(value.numpy(), name))
     onnx.checker.check_model(graph)
-    graph.doc_string = ''
-    for node in graph.graph.node:
-        node.doc_string = ''
     onnx.save(graph, str(path))
 
 

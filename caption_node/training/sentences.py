@@ -22,6 +22,7 @@ from caption_node.errors import CaptionError
 from caption_node.training.config import TrainConfig, load_config
 from caption_node.training.data import Batches, is_held_out
 from caption_node.training.model.captioner import Captioner
+from caption_node.training.objectives.run import ObjectiveRun
 from caption_node.training.render_store import RENDER_SOURCE
 from caption_node.training.sentence_run import SentenceRun, Tell
 from caption_node.training.weights import load_network, save_network
@@ -51,9 +52,15 @@ def train_sentences(
     :param held_out: Samples to score now and then; they train nothing.
     :param tell: Takes phase, step and figures.
     """
-    run = SentenceRun(config, model, vocabulary, batches, tell)
+    chosen = config.objective != 'self_critical'
+    warm = replace(config, reward_steps=0) if chosen else config
+    run = SentenceRun(warm, model, vocabulary, batches, tell)
     run.resume()
     run.train(held_out)
+    if chosen:
+        last = ObjectiveRun(config, run, tell)
+        last.resume()
+        last.train()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

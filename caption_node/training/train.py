@@ -36,8 +36,7 @@ from caption_node.training.export import write_bundle
 from caption_node.training.field_loss import field_loss, field_weights
 from caption_node.training.labels import Record, read_labels
 from caption_node.training.model.captioner import Captioner
-from caption_node.training.model.detection import SCHEMA_COLUMNS
-from caption_node.training.model.nanodet import keep_columns, load_nanodet
+from caption_node.training.model.encoders import load_detector
 from caption_node.training.model.roles import DERIVED
 from caption_node.training.model.scene import SCENE_WIDTH, Features, SceneConfig, field_starts
 from caption_node.training.objectives.mle import SentenceEncoder, contrast_loss, word_loss
@@ -311,6 +310,10 @@ def new_model(config: TrainConfig, vocabulary: Vocabulary) -> Captioner:
         width_px=config.width,
         tokens=config.tokens,
         dropout=config.dropout,
+        encoder=config.encoder_kind,
+        decoder=config.decoder,
     )
-    detector = keep_columns(load_nanodet(config.encoder), SCHEMA_COLUMNS)
+    detector = load_detector(config.encoder_kind, config.encoder)
+    if config.encoder_kind != 'nanodet' and not config.encoder_steps:
+        log('encoder_steps is 0: the detector behind this encoder is random, and finds nothing')
     return Captioner(sizes, vocabulary, detector).to(config.device)

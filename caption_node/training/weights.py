@@ -10,8 +10,7 @@ import torch
 
 from caption_node.errors import BundleError
 from caption_node.training.model.captioner import Captioner
-from caption_node.training.model.detection import SCHEMA_COLUMNS
-from caption_node.training.model.nanodet import NanoDet
+from caption_node.training.model.encoders import new_detector
 from caption_node.training.model.scene import SceneConfig
 from caption_node.vocabulary import Vocabulary
 
@@ -39,8 +38,8 @@ def load_network(path: Path) -> tuple[Captioner, Vocabulary]:
     try:
         state = torch.load(path, weights_only=True, map_location='cpu')
         vocabulary = Vocabulary(state['words'])
-        detector = NanoDet(len(SCHEMA_COLUMNS))
-        model = Captioner(SceneConfig(**state['sizes']), vocabulary, detector)
+        sizes = SceneConfig(**state['sizes'])
+        model = Captioner(sizes, vocabulary, new_detector(sizes.encoder))
         model.load_state_dict(state['weights'])
         model.scene.prior.copy_(state['prior'])
         model.scene.share.copy_(state['share'])

@@ -3,12 +3,15 @@
 """``caption fleet``: the same rows on every engine, whoever is killed on the way."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 import importlib.util
 import os
 from pathlib import Path
 import signal
+import socket
 import subprocess
+import sys
+import tempfile
 from threading import Event
 import time
 from typing import Any
@@ -143,6 +146,50 @@ def test_two_workers_one_of_them_killed_give_the_rows_of_one_process(
         out, errors = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 0, errors
     assert '2 of 2 recordings' in out
+    assert rows_of(index) == expected
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A Ray cluster of this machine's own, as `ray start` makes it; yields its address."""
+    monkeypatch.setenv('RAY_AUTH_MODE', 'disabled')
+    monkeypatch.setenv('RAY_USAGE_STATS_ENABLED', '0')
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    # A Unix socket of Ray's lies in there: its path must be short.
+    with tempfile.TemporaryDirectory(prefix='ray', ignore_cleanup_errors=True) as folder:
+        line = ['ray', 'start', '--head', '--block', '--num-cpus=2', f'--port={port}']
+        line += ['--node-ip-address=127.0.0.1', '--include-dashboard=false']
+        head = subprocess.Popen(
+            [str(Path(sys.executable).with_name(line[0])), *line[1:], f'--temp-dir={folder}'],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            preexec_fn=os.setpgrp,
+        )
+        assert head.stdout is not None
+        try:
+            if not any('Ray runtime started' in text for text in head.stdout):
+                pytest.skip('this machine is too busy to start Ray, which waits for 15 s')
+            yield f'127.0.0.1:{port}'
+        finally:
+            # It would wait for its processes one after another.
+            with suppress(ProcessLookupError):
+                os.killpg(head.pid, signal.SIGKILL)
+            head.wait(20)
+            head.stdout.close()
+
+
+@needs_ray
+def test_a_cluster_that_runs_already_gives_the_same_rows(
+    drives: Path, expected: list[Row], tmp_path: Path, cluster: str
+) -> None:
+    index = tmp_path / 'fleet.index'
+    address = ('--engine', 'ray', '--address', cluster)
+    done = caption('fleet', drives, '--index', index, *address, *OPTIONS)
+    assert done.returncode == 0, done.stderr
+    assert '2 of 2 recordings' in done.stdout
     assert rows_of(index) == expected
 
 

@@ -3,6 +3,7 @@
 """What changes over time: staleness, recovery, events, publish on change, bounded age."""
 
 from pathlib import Path
+import re
 
 from caption_msgs.msg import Float64Stamped, ModelInfo, SceneDescription, SceneEvent
 from caption_msgs.srv import Describe
@@ -249,6 +250,31 @@ def test_the_service_describes_the_newest_image_or_a_given_one(
     )
     assert not broken.success
     assert broken.message
+
+
+def test_the_service_gives_several_sentences(node: Process, listener: Listener) -> None:
+    picture = raw(colour('grey'), 'rgb8', header('asked', 77))
+
+    def ask(**wish: float) -> Describe.Response:
+        request = Describe.Request(image=picture, **wish)
+        return listener.call(Describe, '/caption_node/describe', request)
+
+    assert listener.wait(lambda: 'active after' in node.output), node.output
+    one = ask()
+    assert one.success, one.message
+    assert not one.samples
+    several = ask(samples=3, temperature=1.0, seed=4)
+    assert several.success, several.message
+    assert several.text == one.text
+    assert 1 <= len(several.samples) <= 3
+    assert len(set(several.samples)) == len(several.samples) == len(several.sample_confidences)
+    # No box bears a pedestrian out, though the model may well say so.
+    assert all(re.fullmatch('Driving along (a|the) (road|street)[.]', s) for s in several.samples)
+    assert all(0 < confidence < 1 for confidence in several.sample_confidences)
+    assert ask(samples=3, temperature=1.0, seed=4).samples == several.samples
+    too_many = ask(samples=99)
+    assert not too_many.success
+    assert '1..32' in too_many.message
 
 
 def test_the_model_is_named_for_late_subscribers(node: Process, listener: Listener) -> None:

@@ -27,6 +27,8 @@ from caption_node.description import STATUSES, ModelInfo, SceneDescription
 from caption_node.errors import BagError
 
 _NEAREST_ROWS = 2000
+_LESS_ALIKE = 0.25
+"""Pictures whose cosine is further below the best one's are not what was meant."""
 # What it is worth that a row says something: not at all, in words, in its fields, in both.
 _SAYS = np.array([0.0, 1.0, 0.75, 1.25], dtype=np.float32)
 _ABSTAINED = 0.6
@@ -272,7 +274,7 @@ class Searcher:
         places = nearest(bits, _NEAREST_ROWS)
         cosines = self._cosines(places, query.like)
         order = np.argsort(-cosines, kind='stable')[: _NEAREST_ROWS // 2]
-        kept = np.sort(order)
+        kept = np.sort(order[cosines[order] >= cosines.max(initial=-1.0) - _LESS_ALIKE])
         places, cosines = places[kept], cosines[kept]
         return places, dict(zip(places.tolist(), cosines.tolist(), strict=True))
 

@@ -15,8 +15,9 @@ from caption_node.training.grounding_words import (
 )
 from caption_node.training.model.decoder import TextDecoder
 from caption_node.training.model.detection import BoxDecoder, sample_objects
+from caption_node.training.model.encoders import Detector
 from caption_node.training.model.latent import Latent
-from caption_node.training.model.nanodet import NanoDet
+from caption_node.training.model.lstm import LstmDecoder
 from caption_node.training.model.scene import (
     LAMP_SCORE,
     SPOKEN_SCORE,
@@ -37,6 +38,11 @@ OUTPUT_NAMES = (
     'embedding',
 )
 
+DECODERS: dict[str, type[TextDecoder] | type[LstmDecoder]] = {
+    'transformer': TextDecoder,
+    'lstm': LstmDecoder,
+}
+
 
 class Captioner(nn.Module):
     """
@@ -54,7 +60,7 @@ class Captioner(nn.Module):
     limits: Tensor
     both: Tensor
 
-    def __init__(self, config: SceneConfig, vocabulary: Vocabulary, detector: NanoDet) -> None:
+    def __init__(self, config: SceneConfig, vocabulary: Vocabulary, detector: Detector) -> None:
         super().__init__()
         self.config = config
         self.detector = detector
@@ -63,7 +69,8 @@ class Captioner(nn.Module):
         groups, triggers = group_matrix(vocabulary), trigger_matrix(vocabulary)
         self._register_evidence()
         weary = weary_words(vocabulary)
-        self.decoder = TextDecoder(config, len(vocabulary), groups, triggers, weary)
+        kind = DECODERS[config.decoder]
+        self.decoder = kind(config, len(vocabulary), groups, triggers, weary)
         self.latent = Latent(config) if config.latent else None
 
     def _register_evidence(self) -> None:
@@ -128,23 +135,41 @@ class Captioner(nn.Module):
         valued = (held.to(logits.dtype) @ self.by_value).clamp(max=1.0)
         return torch.where(self.both, boxed * valued, torch.maximum(boxed, valued))
 
-    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        self, image: Tensor, noise: Tensor | None = None, latent: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
         """
         Describe one batch.
 
         :param image: (B, H, W, 3) uint8 RGB, letterboxed.
+        :param noise: (1 or B, T, V), or (S, T, V) for S sentences about one picture: added to the
+            words' scores before each choice.
+        :param latent: (1, B or S, Z) standard normal alike, for other ways to tell the scene.
         :returns: tokens (B, T) int64, token_logp (B, T), boxes (B, K, 4), box_class (B, K) int64,
-            box_score (B, K), scene (B, S) logits, embedding (B, E).
+            box_score (B, K), scene (B, S) logits, embedding (B, E); with S sentences tokens and
+            token_logp are of S.
         """
-        return self.describe(self.perceive(image))
+        return self.describe(self.perceive(image), latent, noise)
 
-    def describe(self, f: Features, noise: Tensor | None = None) -> tuple[Tensor, ...]:
-        """
-        Run what follows perception; outputs as :meth:`forward`.
-
-        :param noise: (B, Z) standard normal, for another way to tell the scene.
-        """
+    def describe(
+        self, f: Features, latent: Tensor | None = None, noise: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
+        """Run what follows perception; arguments and outputs as :meth:`forward`."""
         s = self.scene(f)
-        memory = s.memory if self.latent is None else self.latent.told(s.memory, s.bias, noise)
-        tokens, token_logp = self.decoder.greedy(memory, s.bias, self.evidence(f, s.logits))
+        memory, bias, evidence = s.memory, s.bias, self.evidence(f, s.logits)
+        if noise is not None:
+            # Adding nothing gives every sentence about a picture its own row of what it is told.
+            nothing = noise[:, :1, :1] * 0
+            memory, bias = memory + nothing, bias + nothing[:, None]
+            evidence = evidence + nothing[:, 0]
+        if self.latent is not None:
+            memory = self.latent.told(memory, bias, latent)
+        tokens, token_logp = self.decoder.greedy(memory, bias, evidence, noise)
         return tokens, token_logp, f.boxes, f.classes, f.scores, s.logits, s.embedding
+
+    def chances(self) -> dict[str, tuple[int, ...]]:
+        """Return the sizes of the inputs for chance by name, without the axis of the sentences."""
+        found: dict[str, tuple[int, ...]] = {'noise': (self.config.tokens, len(self.decoder.bias))}
+        if self.latent is not None:
+            found['latent'] = (self.latent.size,)
+        return found

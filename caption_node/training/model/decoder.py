@@ -6,49 +6,21 @@ Text decoder: a small pre-norm transformer (arXiv 1706.03762) with its greedy lo
 Attention and token-wise layer run side by side from one normed input (PaLM, arXiv 2204.02311), and
 one softmax spans the scene memory and the words so far, the memory being a prefix of keys and
 values. At batch 1 a word takes operators so small that their number counts, and that a second
-thread costs more than it helps: see :data:`ALONE`.
-
-Grounding is part of the graph: words of a group (people, cyclists, signals, weather) are shut out
-where the picture gives no evidence for them, so the sentence cannot name what nothing else shows.
+thread costs more than it helps: see :data:`~caption_node.training.model.writing.ALONE`.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from caption_node.training.model.scene import SceneConfig
-from caption_node.vocabulary import BOS, EOS, PAD, UNK
+from caption_node.training.model.writing import SHUT, SentenceWriter, split_evenly
+from caption_node.vocabulary import BOS, EOS
 
-SHUT = -1e4
 KeysValues = tuple[Tensor, Tensor]
 Weights = tuple[Tensor, Tensor]
-ALONE = 65_535
-"""
-Values of one weight matrix in the loop over words. ONNX Runtime gives a larger product to several
-threads, and to wake one takes longer than to multiply one row by so few.
-"""
-
-
-class _OneHot(torch.autograd.Function):
-    """One operator of ONNX for what PyTorch's exporter writes as four."""
-
-    @staticmethod
-    def forward(ctx: Any, index: Tensor, depth: int, value: float) -> Tensor:
-        return F.one_hot(index, depth).to(torch.float32) * value
-
-    @staticmethod
-    def symbolic(g: Any, index: Any, depth: int, value: float) -> Any:
-        depth = g.op('Constant', value_t=torch.tensor([depth]))
-        return g.op('OneHot', index, depth, g.op('Constant', value_t=torch.tensor([0.0, value])))
-
-
-def one_hot(index: Tensor, depth: int, value: float) -> Tensor:
-    """Return (B, depth), zero but for ``value`` at each index of (B,) int64."""
-    row: Tensor = _OneHot.apply(index, depth, value)
-    return row
 
 
 @dataclass(frozen=True)
@@ -178,35 +150,24 @@ class DecoderLayer(nn.Module):
         return x + y, (keys, values)
 
 
-def split_evenly(size: int, other: int) -> list[int]:
-    """Return the sizes of parts of one side of a matrix, none of which holds more than ALONE."""
-    count = -(-size * other // ALONE)
-    return [size * (i + 1) // count - size * i // count for i in range(count)]
+TextState = tuple[list[KeysValues], list[StepWeights]]
+"""Keys and values of the memory and the words so far, and the weights, one a layer."""
 
 
-class TextDecoder(nn.Module):
+class TextDecoder(SentenceWriter[TextState]):
     """
     Words from a scene memory.
 
     :param words: Size of the vocabulary V.
-    :param groups: (G, V) of 0 and 1: the words that need evidence, one row a group.
-    :param triggers: (V, G) of 0 and 1: behind which word each group needs it.
-    :param weary: (V,) what a word loses each time that it is said.
+    :param groups: As :class:`SentenceWriter` takes them, and so ``triggers`` and ``weary``.
     """
 
-    groups: Tensor
-    triggers: Tensor
-    special: Tensor
-    ids: Tensor
     causal: Tensor
-    until: Tensor
-    weary: Tensor
 
     def __init__(
         self, config: SceneConfig, words: int, groups: Tensor, triggers: Tensor, weary: Tensor
     ) -> None:
-        super().__init__()
-        self.length = config.tokens
+        super().__init__(config.tokens, groups, triggers, weary)
         self.embedding = nn.Embedding(words, config.width)
         nn.init.normal_(self.embedding.weight, std=0.05)
         self.place = nn.Parameter(torch.randn(1, config.tokens, config.width) * 0.02)
@@ -215,17 +176,8 @@ class TextDecoder(nn.Module):
         self.norm = nn.LayerNorm(config.width)
         self.bias = nn.Parameter(torch.zeros(words))
         self.dropout = nn.Dropout(config.dropout)
-        self.register_buffer('groups', groups.float(), persistent=False)
-        self.register_buffer('triggers', triggers.float(), persistent=False)
-        self.register_buffer('weary', weary.float(), persistent=False)
-        special = torch.zeros(words)
-        special[[PAD, BOS, UNK]] = SHUT
-        self.register_buffer('special', special, persistent=False)
-        self.register_buffer('ids', torch.arange(words), persistent=False)
         later = torch.full((config.tokens, config.tokens), SHUT).triu(1)
         self.register_buffer('causal', later, persistent=False)
-        until = torch.ones(config.tokens, config.tokens).triu(1)
-        self.register_buffer('until', until, persistent=False)
 
     def _layers(self) -> list[DecoderLayer]:
         return [layer for layer in self.layers if isinstance(layer, DecoderLayer)]
@@ -288,20 +240,6 @@ class TextDecoder(nn.Module):
             alive = alive * (token != EOS).to(torch.int64)
         return torch.cat(tokens, 1)
 
-    def shut(self, tokens: Tensor, evidence: Tensor) -> Tensor:
-        """
-        Return what the rules add to the logits of the words that follow.
-
-        :param tokens: (B, N) int64, the words before.
-        :param evidence: (B, G) of 0 and 1: whether each group's words may be said.
-        :returns: (B, N, V) of 0 and large negative numbers.
-        """
-        missing = (1 - evidence)[:, None] * SHUT
-        same = (tokens[:, :, None] == self.ids).to(missing)
-        worn = same.cumsum(1) * self.weary
-        shut = (self.triggers[tokens] * missing) @ self.groups + self.special
-        return shut + same * SHUT - worn
-
     def _remember(self, memory: Tensor, scene_bias: Tensor) -> list[KeysValues]:
         """Project the memory for all layers at once; see :meth:`DecoderLayer.step`."""
         m, width = int(memory.shape[1]), int(memory.shape[2])
@@ -313,47 +251,16 @@ class TextDecoder(nn.Module):
         keys = [torch.cat([k, hides], 2) for k in parts[::2]]
         return list(zip(keys, parts[1::2], strict=True))
 
-    def greedy(
-        self, memory: Tensor, scene_bias: Tensor, evidence: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """
-        Write the likeliest word again and again; fixed length, no branch, no host.
+    def begin(self, memory: Tensor, scene_bias: Tensor) -> TextState:
+        """See :class:`SentenceWriter`."""
+        weights = [layer.step_weights() for layer in self._layers()]
+        return self._remember(memory, scene_bias), weights
 
-        :param evidence: (B, G) of 0 and 1: whether each group's words may be said.
-        :returns: tokens (B, T) int64, PAD behind the end; their log-probabilities (B, T), 0 there.
-        """
-        layers = self._layers()
-        past = self._remember(memory, scene_bias)
-        weights = [layer.step_weights() for layer in layers]
-        missing = (1 - evidence) * SHUT  # (B, G)
-        # What needs evidence behind any word is the same at every step; the rest goes with the
-        # word before: its row holds its embedding and, for each such group, whether it triggers.
-        always = (self.triggers.min(0).values > 0).tolist()
-        fixed = [g for g, a in enumerate(always) if a]
-        behind = [g for g, a in enumerate(always) if not a]
-        common = missing[:, fixed] @ self.groups[fixed] + (self.special + self.bias)  # (B, V)
-        missing = missing[:, behind]
-        table = torch.cat([self.embedding.weight, self.triggers[:, behind]], 1)
-        output = torch.cat([self.embedding.weight.T, self.groups[behind]], 0)
-        outputs = output.split(split_evenly(len(self.ids), len(output)), 1)
-        width = int(self.embedding.weight.shape[1])
-        token = torch.full_like(evidence[:, 0], BOS, dtype=torch.int64)
-        tokens, logits = [], []
-        for t in range(self.length):
-            x, triggered = table[token].split([width, len(behind)], 1)
-            x = x + self.place[:, t]
-            for i, layer in enumerate(layers):
-                x, past[i] = layer.step(x, past[i], weights[i])
-            x = torch.cat([self.norm(x), triggered * missing], 1)
-            # Small models stutter: no word twice running, and words wear out.
-            same = one_hot(token, len(self.ids), SHUT)
-            score = torch.cat([x @ part for part in outputs], 1) + common + same
-            common = common + same * (self.weary / -SHUT)
-            token = score.argmax(1)
-            tokens.append(token)
-            logits.append(score)
-        said = torch.stack(tokens, 1)  # (B, T)
-        likelihood = torch.stack(logits, 1).log_softmax(2).max(2).values
-        # Alive until the first end mark; counting by a matrix keeps to operators known everywhere.
-        alive = ((said == EOS).float() @ self.until < 0.5).to(torch.float32)
-        return said * alive.to(torch.int64), likelihood * alive
+    def step(self, x: Tensor, t: int, state: TextState) -> tuple[Tensor, TextState]:
+        """See :class:`SentenceWriter`."""
+        x = x + self.place[:, t]
+        past = []
+        for layer, before, weights in zip(self._layers(), *state, strict=True):
+            x, after = layer.step(x, before, weights)
+            past.append(after)
+        return self.norm(x), (past, state[1])

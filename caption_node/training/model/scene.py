@@ -61,6 +61,8 @@ class SceneConfig:
     :param points: Side of the grid of features that is taken at each box, in samples.
     :param tokens: T, words and marks of one sentence at most, the end mark counted in.
     :param latent: Z, dimensions of the latent behind a sentence; 0 for none.
+    :param encoder: One of ``training.model.encoders.ENCODERS``.
+    :param decoder: One of ``training.model.captioner.DECODERS``.
     """
 
     height: int = 384
@@ -77,6 +79,8 @@ class SceneConfig:
     tokens: int = 32
     dropout: float = 0.1
     latent: int = 0
+    encoder: str = 'nanodet'
+    decoder: str = 'transformer'
 
 
 @dataclass

@@ -13,7 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from caption_node.vocabulary import PAD, UNK
+from caption_node.training.config import TrainConfig
+from caption_node.training.model.captioner import Captioner
+from caption_node.training.objectives.protocol import Scenes, Spoken
+from caption_node.vocabulary import BOS, PAD, UNK
 
 CONTRAST_TEMPERATURE = 0.1
 
@@ -67,3 +70,47 @@ def contrast_loss(pictures: Tensor, sentences: Tensor, said: Tensor, ids: Sequen
     score = score.masked_fill(twin.to(score.device), -1e4)
     own = torch.arange(len(names), device=score.device)
     return (F.cross_entropy(score, own) + F.cross_entropy(score.T, own)) / 2
+
+
+class Likelihood:
+    """Teacher-forced likelihood, at will with a share of the model's own words to read on from."""
+
+    def __init__(self, config: TrainConfig, model: Captioner) -> None:
+        self.config = config
+        self.decoder = model.decoder
+        self.parts = nn.ModuleDict({'decoder': model.decoder})
+
+    def loss(self, batch: Spoken, progress: float) -> tuple[Tensor, dict[str, float]]:
+        s, inputs = batch.scenes, batch.tokens[:, :-1]
+        share = self.config.scheduled_share * progress
+        if share > 0:
+            with torch.no_grad():
+                guessed = self.decoder(inputs, s.memory, s.bias)
+            inputs = scheduled(inputs, guessed, share)
+        logits = self.decoder(inputs, s.memory, s.bias)
+        words = word_loss(logits, batch.tokens[:, 1:], self.config.label_smoothing)
+        return words, {'words': float(words.detach())}
+
+    def sample(self, scenes: Scenes, sentences: int, temperature: float) -> Tensor:
+        s = scenes
+        return self.decoder.sample(s.memory, s.bias, s.evidence, sentences, temperature)
+
+    def greedy(self, scenes: Scenes) -> Tensor:
+        return self.decoder.greedy(scenes.memory, scenes.bias, scenes.evidence)[0]
+
+
+def scheduled(inputs: Tensor, guessed: Tensor, share: float) -> Tensor:
+    """
+    Put the model's own words in the place of some of the annotators'.
+
+    Sources: Scheduled Sampling, arXiv 1506.03099; in two passes, since all words are read at once,
+    Scheduled Sampling for Transformers, arXiv 1906.07651.
+
+    :param inputs: (B, N) int64 from BOS on.
+    :param guessed: (B, N, V) logits of the words that follow each of them.
+    :param share: 0..1, how many words are replaced.
+    """
+    drawn = torch.distributions.Categorical(logits=guessed[:, :-1]).sample()
+    own = torch.cat([inputs[:, :1], drawn], 1)
+    swap = (torch.rand(inputs.shape, device=inputs.device) < share) & (inputs != PAD)
+    return torch.where(swap & (inputs != BOS), own, inputs)

@@ -92,10 +92,10 @@ class Objective(Protocol):
     """
     One way to learn to write.
 
-    ``parts`` is all that learns, by name, the decoder as ``decoder``. What is named ``judge``
-    learns at the judge's rate: its loss is part of :meth:`loss`, from sentences that carry no
-    gradient, while the writers' part sees the judge's weights as constants. So both sides take
-    their steps at once, and one backward pass serves both.
+    ``parts`` is all that learns, by name, the decoder as ``decoder``. What is named
+    ``discriminator`` learns at a rate of its own: its loss is part of :meth:`loss`, from sentences
+    that carry no gradient, while the writer's part sees its weights as constants. So both sides
+    take their steps at once, and one backward pass serves both.
     """
 
     parts: nn.ModuleDict

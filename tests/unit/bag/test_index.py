@@ -173,6 +173,8 @@ def test_likeness_finds_the_scene_and_combines(tmp_path: Path) -> None:
         found = index.search(Query(like=vector(3), like_model=MODEL))
         assert found.moments[0].start_offset_s == 20.0
         assert found.moments[0].similarity == pytest.approx(1.0, abs=1e-3)
+        # What is not nearly as alike is not found at all.
+        assert [(m.start_offset_s, m.frames) for m in found.moments] == [(20.0, 6)]
         both = index.search(Query('person', where='topic=rear', like=vector(3), like_model=MODEL))
         assert [m.topic for m in both.moments] == ['/rear']
 

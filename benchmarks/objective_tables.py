@@ -1,0 +1,124 @@
+# SPDX-FileCopyrightText: 2026 The caption_node authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tables of docs/objectives.md from the results of runs."""
+
+from collections.abc import Callable, Sequence
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Result = dict[str, Any]
+Figure = Callable[[Result], float | None]
+COLUMNS: tuple[tuple[str, str, Figure], ...] = (
+    ('no claim denied', '%', lambda r: r['greedy']['right']),
+    ('claims denied a sentence', '2', lambda r: r['greedy']['denied']),
+    ('CIDEr-D', '2', lambda r: r['greedy']['cider']),
+    ('words used', '0', lambda r: r['greedy']['words']),
+    ('novel', '%', lambda r: r['greedy']['novel']),
+    ('judge', '%', lambda r: r['judged']),
+)
+DRAWN: tuple[tuple[str, str, Figure], ...] = (
+    ('no claim denied', '%', lambda r: r['drawn']['1.0']['right']),
+    ('CIDEr-D', '2', lambda r: r['drawn']['1.0']['cider']),
+    ('oracle CIDEr-D of 5', '2', lambda r: r['drawn']['1.0']['oracle']),
+    ('distinct-1', '3', lambda r: r['drawn']['1.0']['distinct_1']),
+    ('distinct-2', '3', lambda r: r['drawn']['1.0']['distinct_2']),
+    ('self-BLEU', '2', lambda r: r['drawn']['1.0']['self_bleu']),
+    ('words used', '0', lambda r: r['drawn']['1.0']['words']),
+    ('novel', '%', lambda r: r['drawn']['1.0']['novel']),
+    ('judge', '%', lambda r: r['judged_drawn']),
+    ('CPU s', '0', lambda r: r['cost_s']),
+)
+SWEPT = (
+    ('cider', 'CIDEr-D', '2'),
+    ('right', 'no claim denied', '%'),
+    ('self_bleu', 'self-BLEU', '2'),
+    ('oracle', 'oracle CIDEr-D of 5', '2'),
+)
+
+
+def print_tables(folder: Path, names: Sequence[str]) -> None:
+    """Print all tables in Markdown."""
+    results = read_results(folder, names)
+    for title, sets in (('val', ['val']), ('leave one source out', _sources(results))):
+        if not any(key[0] in sets for key in results):
+            continue
+        for part, columns in (('one sentence', COLUMNS), ('five drawn', DRAWN)):
+            print(f'\n**{title}, {part}**\n')
+            _print_table(results, names, sets, columns)
+    print('\n**val, temperature**\n')
+    _print_sweep(results, names)
+    print()
+    for name in names:
+        used = [r['latent'] for (s, n, _), r in results.items() if (s, n) == ('val', name)]
+        for latent in (u for u in used if u):
+            print(f'{name}: {latent["active_units"]} of {latent["latent"]} units active,', end=' ')
+            print(f'{latent["nats"]:.1f} nats')
+
+
+def read_results(folder: Path, names: Sequence[str]) -> dict[tuple[str, str, int], Result]:
+    """Return what runs left, by set, objective and seed, with the judge's opinion."""
+    found: dict[tuple[str, str, int], Result] = {}
+    for file in sorted(folder.glob('*-*-*.json')):
+        place, name, seed = file.stem.rsplit('-', 2)
+        if name not in names:
+            continue
+        result = json.loads(file.read_text(encoding='utf-8'))
+        judged = folder / f'{place}-judged-{seed}.json'
+        scores = json.loads(judged.read_text(encoding='utf-8')) if judged.exists() else {}
+        result['judged'], result['judged_drawn'] = scores.get(name), scores.get(f'{name} drawn')
+        found[place, name, int(seed)] = result
+    return found
+
+
+def _sources(results: dict[tuple[str, str, int], Result]) -> list[str]:
+    return sorted({place for place, _, _ in results} - {'val'})
+
+
+def _print_table(
+    results: dict[tuple[str, str, int], Result],
+    names: Sequence[str],
+    sets: Sequence[str],
+    columns: Sequence[tuple[str, str, Figure]],
+) -> None:
+    print('| objective | ' + ' | '.join(c[0] for c in columns) + ' |')
+    print('|---' * (len(columns) + 1) + '|')
+    for name in names:
+        rows = {k: r for k, r in results.items() if k[1] == name and k[0] in sets}
+        if rows:
+            cells = [_cell(rows, figure, form) for _, form, figure in columns]
+            print(f'| `{name}` | ' + ' | '.join(cells) + ' |')
+
+
+def _cell(rows: dict[tuple[str, str, int], Result], figure: Figure, form: str) -> str:
+    """Mean over sets and seeds; behind it how far seeds lie apart, each over its sets."""
+    by_seed: dict[int, list[float]] = {}
+    for (_, _, seed), result in rows.items():
+        value = figure(result)
+        if value is not None:
+            by_seed.setdefault(seed, []).append(value)
+    if not by_seed:
+        return ''
+    means = [float(np.mean(v)) for v in by_seed.values()]
+    text = _form(float(np.mean(means)), form)
+    return f'{text} ± {_form(float(np.std(means, ddof=1)), form)}' if len(means) > 1 else text
+
+
+def _form(value: float, form: str) -> str:
+    return f'{100 * value:.0f}%' if form == '%' else f'{value:.{form}f}'
+
+
+def _print_sweep(results: dict[tuple[str, str, int], Result], names: Sequence[str]) -> None:
+    heads = ('objective', 'temperature', *(title for _, title, _ in SWEPT))
+    print('| ' + ' | '.join(heads) + ' |')
+    print('|---' * len(heads) + '|')
+    for name in names:
+        rows = {k: r for k, r in results.items() if k[0] == 'val' and k[1] == name}
+        temperatures = list(next(iter(rows.values()))['drawn']) if rows else []
+        for t in temperatures:
+            cells = [
+                _cell(rows, lambda r, m=m, t=t: r['drawn'][t][m], form) for m, _, form in SWEPT
+            ]
+            print(f'| `{name}` | {t} | ' + ' | '.join(cells) + ' |')

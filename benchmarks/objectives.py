@@ -1,0 +1,156 @@
+# SPDX-FileCopyrightText: 2026 The caption_node authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Ways to learn to write, side by side: likelihood, rewards, adversarial, variational, both.
+
+    python -m benchmarks.objectives configs/objectives.yaml
+
+Needs the network and the cache that `caption train` left in the configuration's work folder. Each
+run begins with a decoder of its own, warm from likelihood, and is measured on `val`, or on the
+source that it did not train on. What a run gives is kept as JSON; the command goes on where it
+was, and prints the tables of docs/objectives.md from whatever is there.
+"""
+
+import argparse
+from collections.abc import Sequence
+import json
+from pathlib import Path
+import sys
+
+import numpy as np
+import torch
+
+from benchmarks.objective_judge import judge_all
+from benchmarks.objective_runs import Bench, latent_use, tell, write_json
+from benchmarks.objective_tables import print_tables
+from caption_node.errors import CaptionError
+from caption_node.evaluation.cider import CiderD
+from caption_node.evaluation.denials import denied_claims
+from caption_node.evaluation.diversity import (
+    distinct_share,
+    novel_share,
+    oracle_cider,
+    self_bleu,
+    words_used,
+)
+from caption_node.evaluation.frames import LabelledFrame
+from caption_node.training.config import load_config
+from caption_node.training.weights import load_network
+
+NAMES = ('mle', 'self_critical', 'gan', 'vae', 'vae_gan')
+
+
+def main() -> int:
+    """Run what is missing and print the tables; 1 on an error that the user can mend."""
+    parser = argparse.ArgumentParser(description='Compare objectives.')
+    parser.add_argument('config', type=Path)
+    parser.add_argument('--network', type=Path, help='default: network.pt of the work folder')
+    parser.add_argument('--output', type=Path, default=Path('runs/objectives'))
+    parser.add_argument('--seeds', type=int, nargs='+', default=[1, 2, 3])
+    parser.add_argument('--sets', nargs='+', help='val, or sources to leave out; default: all')
+    parser.add_argument('--only', nargs='+', choices=NAMES, default=NAMES, help='objectives')
+    parser.add_argument('--tables', action='store_true', help='print what is there, run nothing')
+    options = parser.parse_args()
+    try:
+        config = load_config(options.config)
+        model, vocabulary = load_network(options.network or config.work / 'network.pt')
+        torch.set_num_threads(config.threads)
+        bench = Bench(config, model, vocabulary, options.output)
+        for name in [] if options.tables else options.sets or ['val', *bench.sources]:
+            for seed in options.seeds:
+                run_set(bench, name, seed, options.only)
+    except CaptionError as err:
+        print(f'error: {err}\nhint: {err.hint}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('interrupted; the same command goes on where it was', file=sys.stderr)
+        return 130
+    print_tables(bench.folder, NAMES)
+    return 0
+
+
+def run_set(bench: Bench, name: str, seed: int, wanted: Sequence[str]) -> None:
+    """Train and measure what is missing of one set of frames with one seed."""
+    left_out = '' if name == 'val' else name
+    files = {n: bench.folder / f'{name}-{n}-{seed}.json' for n in NAMES}
+    judged = bench.folder / f'{name}-judged-{seed}.json'
+    if judged.exists() and all(f.exists() for f in files.values()):
+        return
+    test = bench.test(left_out)
+    warm, warm_s = bench.begin(left_out, seed)
+    begin = {k: v.clone() for k, v in warm.decoder.state_dict().items()}
+    known = [row['caption'] for row in warm.judge._rows]
+    for objective_name, file in files.items():
+        if file.exists() or objective_name not in wanted:
+            continue
+        warm.decoder.load_state_dict(begin)
+        objective, cost_s = bench.run(warm, objective_name)
+        objective.parts.eval()
+        said = bench.say(objective, test)
+        rows = warm.written[:: max(1, len(warm.written) // 300)].tolist()
+        result = {
+            'warm_s': warm_s,
+            'cost_s': cost_s,
+            'greedy': measure(test.frames, said['greedy'], known),
+            'drawn': {t: measure_drawn(test.frames, g, known) for t, g in said['drawn'].items()},
+            'latent': latent_use(objective, warm, rows),
+            'said': {'greedy': said['greedy'], 'drawn': said['drawn']['1.0']},
+            'frames': [f.id for f in test.frames],
+            'pool': bench.pool(objective, warm),
+        }
+        write_json(file, result)
+        tell(
+            f'{name} {objective_name} {seed}',
+            0,
+            {k: v or 0.0 for k, v in result['greedy'].items()},
+        )
+    if not all(f.exists() for f in files.values()):
+        return  # another process is at the rest
+    warm.decoder.load_state_dict(begin)
+    results = {n: json.loads(f.read_text(encoding='utf-8')) for n, f in files.items()}
+    write_json(judged, judge_all(bench, warm, test, results, seed))
+
+
+def measure(
+    frames: Sequence[LabelledFrame], said: Sequence[str], known: Sequence[str]
+) -> dict[str, float | None]:
+    """Measure one sentence a frame."""
+    pairs = [
+        (text, frame, annotation)
+        for text, frame in zip(said, frames, strict=True)
+        for annotation in frame.annotations
+    ]
+    denied = [len(denied_claims(*pair)) for pair in pairs]
+    cider = CiderD([f.captions for f in frames])
+    return {
+        'right': float(np.mean([n == 0 for n in denied])),
+        'denied': float(np.mean(denied)),
+        'cider': float(np.mean([cider.score(t, [a.caption]) for t, _, a in pairs])),
+        'distinct_1': distinct_share(said, 1),
+        'distinct_2': distinct_share(said, 2),
+        'words': float(words_used(said)),
+        'novel': novel_share(said, known),
+        'different': len(set(said)) / len(said),
+    }
+
+
+def measure_drawn(
+    frames: Sequence[LabelledFrame], groups: Sequence[Sequence[str]], known: Sequence[str]
+) -> dict[str, float | None]:
+    """Measure several sentences a frame: each by itself on average, and together."""
+    each = [measure(frames, list(row), known) for row in zip(*groups, strict=True)]
+    names = ('right', 'denied', 'cider', 'novel')
+    flat = [s for g in groups for s in g]
+    return {
+        **{n: float(np.mean([e[n] or 0.0 for e in each])) for n in names},
+        'distinct_1': distinct_share(flat, 1),
+        'distinct_2': distinct_share(flat, 2),
+        'words': float(words_used(flat)),
+        'self_bleu': self_bleu(groups),
+        'oracle': oracle_cider(groups, [f.captions for f in frames]),
+        'different': float(np.mean([len(set(g)) / len(g) for g in groups])),
+    }
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,115 @@
+# SPDX-FileCopyrightText: 2026 The caption_node authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Take the steps of an objective over cached memories; killed, the same run goes on where it was.
+
+The captioner that it begins with is warm from likelihood (:mod:`..sentence_run`); the averaged
+weights stay in it at the end.
+"""
+
+from collections.abc import Sequence
+import math
+
+import numpy as np
+import torch
+from torch import nn
+
+from caption_node.errors import ConfigError
+from caption_node.training.config import TrainConfig
+from caption_node.training.memory import digest_of
+from caption_node.training.objectives.choice import new_objective
+from caption_node.training.objectives.protocol import Scenes, Spoken
+from caption_node.training.sentence_run import SentenceRun, Tell
+from caption_node.training.stage import Stage
+
+_WARMUP = 30
+_SAVE_EVERY = 100
+_TELL_EVERY = 20
+_KEEP = 0.99
+_DRAW_SEED = 17
+
+
+class ObjectiveRun(Stage):
+    """
+    The last part of the sentence stage.
+
+    :param warm: Brings captioner, memories, sentences and judge; its own steps may be none.
+    :param tell: Takes phase, step and figures now and then.
+    """
+
+    def __init__(self, config: TrainConfig, warm: SentenceRun, tell: Tell) -> None:
+        self.config, self.material, self.tell = config, warm, tell
+        self.objective = new_objective(config, warm.model, warm.vocabulary, warm.judge)
+        trained: nn.ModuleDict = self.objective.parts
+        groups = [
+            {
+                'params': list(part.parameters()),
+                'peak': config.discriminator_rate
+                if name == 'discriminator'
+                else config.objective_rate,
+            }
+            for name, part in trained.items()
+        ]
+        optimiser = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
+        # Of these very weights, or a run that began elsewhere would be gone on with.
+        begin = digest_of(nn.ModuleList([warm.model.scene, warm.model.decoder]))
+        file = config.work / f'objective-{config.objective}-{begin}.pt'
+        self.others = {warm.info[i]['id']: str(warm.info[i]['caption']) for i in warm.written}
+        if len(self.others) < 2:
+            raise ConfigError('learning to tell frames apart needs sentences about two at least')
+        self._ids = sorted(self.others)
+        super().__init__(f'objective {config.objective}', trained, optimiser, file, _KEEP)
+
+    def draw(self, rng: np.random.Generator) -> Spoken:
+        """Draw frames with their sentences, or such as would do, and sentences about others."""
+        config, material = self.config, self.material
+        chosen = rng.choice(material.written, config.objective_batch).tolist()
+        rows = [material.info[i] for i in chosen]
+        said, strange = [], []
+        for row in rows:
+            text = row['caption']
+            if rng.random() < config.consensus_share:
+                texts, share = material.judge.consensus(row, config.consensus_warmth)
+                text = texts[int(rng.choice(len(texts), p=share))]
+            said.append(text)
+            strange.append(self._other(row['id'], rng))
+        x = material.frames(chosen, said, 0.0)
+        scenes = Scenes(x.memory, x.bias, x.evidence)
+        return Spoken(scenes, x.tokens, material.encode(strange).to(x.tokens.device), rows)
+
+    def _other(self, frame: str, rng: np.random.Generator) -> str:
+        """Draw a sentence about another frame."""
+        while (drawn := self._ids[int(rng.integers(len(self._ids)))]) == frame:
+            pass
+        return self.others[drawn]
+
+    def rate(self) -> float:
+        """Warm up linearly, then fall as a half cosine; a share of the peak."""
+        progress = self.step / max(1, self.config.objective_steps)
+        warm = min(1.0, (self.step + 1) / _WARMUP)
+        return warm * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * progress)))
+
+    def take_step(self) -> dict[str, float]:
+        """Take one step and return its figures."""
+        # A generator per step: a resumed run draws what an uninterrupted one would.
+        rng = np.random.default_rng([self.config.seed, _DRAW_SEED, self.step])
+        torch.manual_seed(self.config.seed * 1_000_003 + self.step)
+        self.trained.train()
+        for group in self.optimiser.param_groups:
+            group['lr'] = group['peak'] * self.rate()
+        progress = self.step / max(1, self.config.objective_steps)
+        loss, figures = self.objective.loss(self.draw(rng), progress)
+        self.descend(loss, 1.0)
+        return figures
+
+    def train(self, held_out: Sequence[int] = ()) -> None:
+        """Take all steps that remain; then put the averaged weights in place."""
+        steps = self.config.objective_steps
+        while self.step < steps:
+            figures = self.take_step()
+            if self.step % _TELL_EVERY == 0:
+                self.tell(self.config.objective, self.step, figures)
+            if self.step % _SAVE_EVERY == 0 and self.step < steps:
+                self.save()
+        self.finish()
+        self.trained.eval()
