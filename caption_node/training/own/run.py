@@ -187,7 +187,7 @@ def calibrate_own(config: OwnConfig, model: OwnCaptioner, data: OwnData) -> dict
             if words:
                 means.append(float(score[said != PAD].mean()))
                 shares.append(sum(w in known for w in words) / len(words))
-    (weight,), bias = fit_logistic(np.array(means)[:, None], np.array(shares))
+    weight, bias = fit_logistic(np.array(means), np.array(shares))
     found: dict[str, Any] = {
         'caption_confidence': {'weight': round(weight, 4), 'bias': round(bias, 4)},
         'abstain': picture_limits(data),
