@@ -232,7 +232,10 @@ class EngineCache:
         try:
             number, name = tempfile.mkstemp(dir=self.folder, suffix=_TEMPORARY)
         except OSError as err:
-            raise EngineError(f'{self.folder}: {err.strerror or err}') from err
+            raise EngineError(
+                f'nothing can be written to {self.folder}: {err.strerror or err}',
+                f'free some space, or set {CACHE_VARIABLE} to another folder',
+            ) from err
         os.close(number)
         return Path(name)
 

@@ -17,6 +17,7 @@ import sys
 from threading import Lock, Thread
 from typing import IO, Any
 
+from caption_node.backends.engine_cache import CACHE_VARIABLE
 from caption_node.backends.half_precision import to_half
 from caption_node.backends.libraries import Library, load_library
 from caption_node.errors import CaptionError, EngineError
@@ -135,7 +136,10 @@ def build(job: dict[str, Any], reporter: _Reporter) -> int:
         with Path(job['output']).open('wb') as file:
             file.write(engine)
     except OSError as err:
-        raise EngineError(f'{job["output"]}: {err.strerror or err}') from err
+        raise EngineError(
+            f'the engine cannot be written to {Path(job["output"]).parent}: {err.strerror or err}',
+            f'{engine.nbytes / 1e6:.0f} MB are needed; or set {CACHE_VARIABLE} to another folder',
+        ) from err
     return int(network.num_layers)
 
 

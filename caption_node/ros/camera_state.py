@@ -8,7 +8,7 @@ from typing import Any, Literal
 from caption_node.ros.cameras import Camera
 from caption_node.ros.conversions import Arrival, stamp_to_ns
 from caption_node.ros.inputs import CameraInput, Message
-from caption_node.ros.losses import LossWatch
+from caption_node.ros.losses import LateWatch, LossWatch
 from caption_node.stream import SceneStream, StreamSettings
 
 REPLAY_AGE_NS = 60_000_000_000
@@ -29,6 +29,8 @@ class CameraState:
         self.lock = threading.Lock()
         self.input: CameraInput | None = None
         self.losses = LossWatch()
+        self.lateness = LateWatch()
+        self.published = 0
         self.newest: Arrival | None = None
         self.silent_s = 0.0
         self.is_stale = False
@@ -84,12 +86,20 @@ class CameraState:
             return 'stale'
         return ''
 
-    def watch_losses(self, now_s: float) -> str:
-        """Return what is worth a line in the log about images that never came; mostly nothing."""
+    def watch_losses(self, now_s: float, max_age_ms: float) -> list[str]:
+        """Return lines for the log about images that never came, or are dropped; mostly none."""
         if self.input is None or self.newest is None:
-            return ''
+            return []
         size = len(self.newest.message.data)
-        return self.losses.update(self.input.received, self.input.lost, now_s, size)
+        lines = (
+            self.losses.update(self.input.received, self.input.lost, now_s, size),
+            self.lateness.update(self.published, self.late, now_s, max_age_ms),
+        )
+        return [line for line in lines if line]
+
+    def warning(self) -> str:
+        """Return what /diagnostics warns of; empty if all is well."""
+        return '; '.join(filter(None, (self.losses.warning, self.lateness.warning)))
 
     def came_too_late(self, arrival: Arrival) -> bool:
         """Whether the camera was declared stale after this image had come."""

@@ -27,7 +27,7 @@ from caption_node.ros.conversions import (
     event_to_message,
     stamp_to_ns,
 )
-from caption_node.ros.diagnostics import Limits, Statistics
+from caption_node.ros.diagnostics import Circumstances, Limits, Statistics
 from caption_node.ros.inputs import CameraInput, Message, Wishes
 from caption_node.ros.outputs import Outputs
 from caption_node.ros.overlays import OverlayPainter, Sketch
@@ -140,8 +140,8 @@ class Describing:
         for state in self._states.values():
             if follow and state.input is not None:
                 state.input.follow_publishers()
-                if text := state.watch_losses(now_s):
-                    self._logger.warning(f'camera {state.camera.name}: {text}')
+                for line in state.watch_losses(now_s, self._value('max_age_ms')):
+                    self._logger.warning(f'camera {state.camera.name}: {line}')
             turn = state.tick(elapsed_s, now_s, stale_s, max(lost_s, stale_s))
             if turn == 'stale':
                 self._publish_stale(state)
@@ -165,12 +165,13 @@ class Describing:
                 'backend': self._pipeline.model.backend,
                 **state.counts(),
             }
-            fault = state.input.incompatible() if state.input else ''
-            found.append(
-                self.statistics.camera_status(
-                    prefix, name, extra, state.silent_s, limits, fault, state.losses.warning
-                )
+            now = Circumstances(
+                silent_s=state.silent_s,
+                fault=state.input.incompatible() if state.input else '',
+                warning=state.warning(),
+                idle='' if self.is_wanted() else 'nobody subscribes, and lazy is on',
             )
+            found.append(self.statistics.camera_status(prefix, name, extra, limits, now))
         return found
 
     def is_wanted(self) -> bool:
@@ -230,6 +231,7 @@ class Describing:
         header = taken.arrival.message.header
         passage = taken.passage(inferred_ns, moment.caption_age_s * 1e3, moment.reused)
         message = description_to_message(moment.description, header, self.now_ns, passage)
+        self._states[taken.camera].published += 1
         if moment.changed or self._value('publish') == 'every_frame':
             self._outputs.publish_description(moment.description, message)
         for event in moment.events:

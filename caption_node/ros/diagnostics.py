@@ -39,6 +39,23 @@ class Limits:
     age_warning_ms: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """
+    How a camera stands now; empty texts are no news.
+
+    :param silent_s: For how long no image has come.
+    :param fault: Why nothing can be received.
+    :param warning: What else is worth a warning.
+    :param idle: Why nothing is described on purpose.
+    """
+
+    silent_s: float
+    fault: str = ''
+    warning: str = ''
+    idle: str = ''
+
+
 @dataclass(slots=True)
 class CameraStatistics:
     """What became of one camera's images; ages and latencies of the last :data:`WINDOW`."""
@@ -60,17 +77,21 @@ class CameraStatistics:
         recent = sum(1 for s in self.published_s if now_s - s <= RATE_WINDOW_S)
         return recent / max(1e-3, min(RATE_WINDOW_S, now_s - self.begun_s))
 
-    def level(self, silent_s: float, limits: Limits, fault: str) -> tuple[bytes, str]:
+    def level(self, limits: Limits, now: Circumstances) -> tuple[bytes, str]:
         """Return the level that a supervisor acts on, with the reason."""
         rate_hz = self.rate_hz()
-        if fault:
-            return DiagnosticStatus.ERROR, fault
-        if silent_s >= limits.stale_s:
-            lost = silent_s >= limits.lost_s
+        if now.fault:
+            return DiagnosticStatus.ERROR, now.fault
+        if now.silent_s >= limits.stale_s:
+            lost = now.silent_s >= limits.lost_s
             level = DiagnosticStatus.ERROR if lost else DiagnosticStatus.WARN
-            return level, f'no image for {silent_s:.1f} s'
+            return level, f'no image for {now.silent_s:.1f} s'
+        if now.idle:
+            return DiagnosticStatus.OK, now.idle
         if self.last_failed:
             return DiagnosticStatus.ERROR, self.last_error
+        if now.warning:
+            return DiagnosticStatus.WARN, now.warning
         settled = perf_counter() - self.begun_s > RATE_WINDOW_S
         if settled and rate_hz < limits.least_rate_hz:
             return DiagnosticStatus.WARN, f'{rate_hz:.1f} descriptions a second are too few'
@@ -123,25 +144,18 @@ class Statistics:
         prefix: str,
         camera: str,
         extra: Mapping[str, object],
-        silent_s: float,
         limits: Limits,
-        fault: str = '',
-        warning: str = '',
+        now: Circumstances,
     ) -> DiagnosticStatus:
         """
         Return one camera's status.
 
         :param prefix: Name of the node, in front of the status' name.
         :param extra: More values to show, by name.
-        :param silent_s: For how long no image has come.
-        :param fault: Why it can receive nothing; empty if nothing is known.
-        :param warning: What else is worth a warning; empty if nothing is.
         """
         with self._lock:
             stats = self._cameras[camera]
-            level, message = stats.level(silent_s, limits, fault)
-            if warning and level == DiagnosticStatus.OK:
-                level, message = DiagnosticStatus.WARN, warning
+            level, message = stats.level(limits, now)
             values: dict[str, object] = {
                 'rate_hz': round(stats.rate_hz(), 2),
                 'described': stats.described,

@@ -5,9 +5,11 @@
 import argparse
 from collections.abc import Sequence
 import sys
+import traceback
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
 from rclpy.utilities import try_shutdown
 
 from caption_node.errors import CaptionError, ConfigError
@@ -70,13 +72,28 @@ def _live() -> int:
         if node.get_parameter('autostart').value and not node.start():
             # Whoever starts it without a lifecycle manager has nobody who would try again.
             return 1 if rclpy.ok() else 0
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        executor.spin()
+        spin(node)
         return 0
     finally:
         node.stop()
         node.destroy_node()
+
+
+def spin(node: Node) -> None:
+    """Run a node's callbacks until its context goes down; one that fails is logged, no more."""
+    executor = SingleThreadedExecutor(context=node.context)
+    executor.add_node(node)
+    while node.context.ok():
+        try:
+            executor.spin()
+        except (KeyboardInterrupt, ExternalShutdownException, RCLError):
+            raise
+        except Exception:
+            # Our own fault, in one callback: whoever listens to the others still wants them.
+            node.get_logger().error(
+                f'a callback failed, and the node goes on:\n{traceback.format_exc()}',
+                throttle_duration_sec=5.0,
+            )
 
 
 if __name__ == '__main__':

@@ -3,6 +3,7 @@
 """Fifty times through the life cycle in one process, and the end in the middle of a build."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 import os
 from pathlib import Path
 import signal
@@ -13,12 +14,13 @@ from diagnostic_msgs.msg import DiagnosticArray
 import pytest
 import rclpy
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 
 from caption_node.ros.diagnostics import memory_mb
 from caption_node.ros.node import CaptionNode
+from caption_node.ros.program import spin
 from tests.ros.conftest import ColourCamera, Listener, Start
 
 pytestmark = pytest.mark.ros
@@ -136,3 +138,24 @@ def test_a_signal_ends_the_node_in_the_middle_of_an_engine_build(
     assert monotonic() - begin_s < 2
     assert 'Traceback' not in node.output
     assert not [path for path in tmp_path.rglob('*') if path.suffix in ('.engine', '.part')]
+
+
+def test_a_callback_that_fails_does_not_end_the_node(
+    domain: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    context = Context()
+    rclpy.init(context=context, domain_id=domain)
+    node = rclpy.create_node('clumsy', context=context)
+    calls = []
+
+    def stumble() -> None:
+        calls.append(len(calls))
+        if len(calls) < 3:
+            raise ValueError('a fault of our own')
+        rclpy.shutdown(context=context)
+
+    node.create_timer(0.01, stumble)
+    with suppress(ExternalShutdownException):
+        spin(node)
+    assert calls == [0, 1, 2]
+    assert 'a fault of our own' in capfd.readouterr().err

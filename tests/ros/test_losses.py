@@ -1,14 +1,14 @@
 # SPDX-FileCopyrightText: 2026 The caption_node authors
 # SPDX-License-Identifier: Apache-2.0
-"""Images that DDS loses on the way to the node: said aloud, and mended by the shipped profile."""
+"""Images that are lost or dropped are said aloud; the shipped profile mends what DDS loses."""
 
 from pathlib import Path
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 import pytest
 
-from caption_node.ros.losses import PERIOD_S, LossWatch
-from tests.ros.conftest import ROOT, Listener, Start, node_line
+from caption_node.ros.losses import PERIOD_S, LateWatch, LossWatch
+from tests.ros.conftest import ROOT, ColourCamera, Listener, Start, node_line
 from tests.ros.test_over_time import status_of
 
 pytestmark = pytest.mark.ros
@@ -34,6 +34,30 @@ def test_small_images_that_get_lost_are_no_matter_of_shared_memory() -> None:
     said = watch.update(10, 40, PERIOD_S, 50_000)
     assert 'network' in said
     assert 'shared memory' not in said
+
+
+def test_a_few_late_images_are_no_news() -> None:
+    watch = LateWatch()
+    watch.update(0, 0, 0.0, 100.0)
+    assert watch.update(100, 9, PERIOD_S, 100.0) == ''
+    assert watch.update(100, 59, 2 * PERIOD_S, 100.0).startswith('100% of the images')
+    assert watch.update(200, 59, 3 * PERIOD_S, 100.0) == ''
+    assert watch.warning == ''
+
+
+def test_an_age_that_no_image_can_keep_is_said_aloud(
+    start: Start, listener: Listener, tiny_model: Path
+) -> None:
+    diagnostics = listener.listen('/diagnostics', DiagnosticArray)
+    camera = ColourCamera(listener)
+    node = start(*node_line('-p', f'model:={tiny_model}', '-p', 'max_age_ms:=0.01'))
+    assert listener.shown(camera, 'grey', lambda: 'max_age_ms is 0.01' in node.output), node.output
+
+    def warns() -> bool:
+        level, values = status_of(diagnostics, 'camera camera')
+        return level == DiagnosticStatus.WARN and int(values['late']) > 5
+
+    assert listener.shown(camera, 'grey', warns)
 
 
 @pytest.mark.parametrize('profile', [False, True], ids=['as it is', 'with the shipped profile'])

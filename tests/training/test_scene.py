@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from caption_node.description import FIELDS, OBJECT_CLASSES
+from caption_node.training.model.attention import CrossAttention
 from caption_node.training.model.captioner import Captioner
 from caption_node.training.model.roles import DERIVED, ObjectRoles
 from caption_node.training.model.scene import Features, derived_columns, field_starts
@@ -96,3 +97,16 @@ def test_prior_undoes_the_weights_of_the_named_fields_only() -> None:
     assert prior[start : start + 3].tolist() == pytest.approx([-0.6931] * 3, abs=1e-3)
     prior[start : start + 3] = 0
     assert (prior == 0).all()
+
+
+def test_few_queries_see_what_attention_gives() -> None:
+    torch.manual_seed(0)
+    attention = CrossAttention(24, 4)
+    queries, memory = torch.randn(2, 5, 24), torch.randn(2, 9, 24)
+    bias = torch.zeros(2, 1, 1, 9)
+    bias[1, :, :, 6:] = -1e4  # the second memory is shorter
+    wanted = attention(queries, *attention.keys_values(memory), bias)
+    assert torch.allclose(attention.read(queries, memory, bias), wanted, atol=1e-5)
+    alone = attention.read(queries[:1], memory, bias)  # the same queries for the whole batch
+    assert torch.allclose(alone[0], wanted[0], atol=1e-5)
+    assert alone.shape == wanted.shape

@@ -215,7 +215,7 @@ def test_full_disk_is_an_error_and_leaves_nothing(
         check=False,
     )
     assert 'EngineError' in done.stderr
-    assert 'File too large' in done.stderr
+    assert f'cannot be written to {cache.folder}: File too large' in done.stderr
     assert [p.suffix for p in cache.folder.iterdir()] == [LOCK]
 
 
