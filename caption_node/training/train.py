@@ -10,6 +10,7 @@ Killed at any point, the same command goes on where it was.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 import hashlib
+import math
 from pathlib import Path
 import time
 
@@ -32,7 +33,7 @@ from caption_node.training.data import (
     varied_samples,
 )
 from caption_node.training.end_to_end import EncoderRun
-from caption_node.training.export import write_bundle
+from caption_node.training.export import DEFAULT_THRESHOLDS, write_bundle
 from caption_node.training.field_loss import field_loss, field_weights
 from caption_node.training.labels import Record, read_labels
 from caption_node.training.model.captioner import Captioner
@@ -182,6 +183,20 @@ def share_of(named: Mapping[str, float]) -> torch.Tensor:
     return share
 
 
+def count_what_is_published(model: Captioner) -> None:
+    """
+    Let a vehicle count from the score at which its box is published.
+
+    The detector's scores change while it learns, and on cameras that it never saw; how boxes
+    count follows too slowly, and surplus of many unsure boxes adds up.
+    """
+    least = DEFAULT_THRESHOLDS['car']
+    steep = 4.0
+    with torch.no_grad():
+        gate = model.scene.roles.gate
+        gate[0] = gate.new_tensor([steep, 0.0, -steep * math.log(least / (1 - least))])
+
+
 def learning_rate(step: int, config: TrainConfig) -> float:
     """Warm up linearly, then fall as a half cosine."""
     if step < config.warmup:
@@ -281,6 +296,7 @@ def train(config: TrainConfig) -> None:
         run = Run(config, model, batches)
         run.resume()
         run.train(kept)
+    count_what_is_published(model)
     train_sentences(config, model, vocabulary, batches, kept)
     save_network(config.work / 'network.pt', model, vocabulary)
     annotated = read_annotations(config.labels, config.splits).values()
