@@ -20,7 +20,7 @@ from caption_node.training.model.decoder import TextDecoder
 from caption_node.training.model.nanodet import NanoDet
 from caption_node.training.model.scene import GridEncoder, SceneConfig
 
-_CHANNELS = (24, 48, 96, 128)
+_CHANNELS = (16, 32, 64, 96)
 _BOXES = 32
 
 
