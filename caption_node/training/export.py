@@ -48,8 +48,7 @@ def export_graph(model: Captioner | OwnCaptioner, path: Path) -> None:
     :param path: The file to write.
     """
     model = model.eval().cpu()
-    sizes = model.chances() if isinstance(model, Captioner) else {}
-    chance = {name: torch.zeros(1, *size) for name, size in sizes.items()}
+    chance = {name: torch.zeros(1, *size) for name, size in model.chances().items()}
     image = torch.zeros(2, model.config.height, model.config.width_px, 3, dtype=torch.uint8)
     axes = {name: {0: 'batch'} for name in ('image', *OUTPUT_NAMES)}
     axes |= {name: {0: 'sentences'} for name in chance}
