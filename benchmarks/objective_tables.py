@@ -41,13 +41,15 @@ SWEPT = (
 
 def print_tables(folder: Path, names: Sequence[str]) -> None:
     """Print all tables in Markdown."""
-    results = read_results(folder, names)
+    results = read_results(folder)
+    others = sorted({name for _, name, _ in results} - set(names))
     for title, sets in (('val', ['val']), ('leave one source out', _sources(results))):
         if not any(key[0] in sets for key in results):
             continue
         for part, columns in (('one sentence', COLUMNS), ('five drawn', DRAWN)):
             print(f'\n**{title}, {part}**\n')
-            _print_table(results, names, sets, columns)
+            rows = [*names, *others] if columns is COLUMNS else names
+            _print_table(results, rows, sets, columns)
     print('\n**val, temperature**\n')
     _print_sweep(results, names)
     print()
@@ -58,12 +60,12 @@ def print_tables(folder: Path, names: Sequence[str]) -> None:
             print(f'{latent["nats"]:.1f} nats')
 
 
-def read_results(folder: Path, names: Sequence[str]) -> dict[tuple[str, str, int], Result]:
+def read_results(folder: Path) -> dict[tuple[str, str, int], Result]:
     """Return what runs left, by set, objective and seed, with the judge's opinion."""
     found: dict[tuple[str, str, int], Result] = {}
     for file in sorted(folder.glob('*-*-*.json')):
         place, name, seed = file.stem.rsplit('-', 2)
-        if name not in names:
+        if name == 'judged':
             continue
         result = json.loads(file.read_text(encoding='utf-8'))
         judged = folder / f'{place}-judged-{seed}.json'

@@ -23,7 +23,7 @@ import torch
 from benchmarks.objective_judge import judge_all
 from benchmarks.objective_runs import Bench, latent_use, tell, write_json
 from benchmarks.objective_tables import print_tables
-from caption_node.errors import CaptionError
+from caption_node.errors import CaptionError, ConfigError
 from caption_node.evaluation.cider import CiderD
 from caption_node.evaluation.denials import denied_claims
 from caption_node.evaluation.diversity import (
@@ -33,7 +33,8 @@ from caption_node.evaluation.diversity import (
     self_bleu,
     words_used,
 )
-from caption_node.evaluation.frames import LabelledFrame
+from caption_node.evaluation.frames import LabelledFrame, read_frames
+from caption_node.evaluation.predictions import Prediction, read_predictions
 from caption_node.training.config import load_config
 from caption_node.training.weights import load_network
 
@@ -49,6 +50,13 @@ def main() -> int:
     parser.add_argument('--seeds', type=int, nargs='+', default=[1, 2, 3])
     parser.add_argument('--sets', nargs='+', help='val, or sources to leave out; default: all')
     parser.add_argument('--only', nargs='+', choices=NAMES, default=NAMES, help='objectives')
+    parser.add_argument(
+        '--also',
+        nargs='+',
+        default=[],
+        metavar='NAME=FILE',
+        help='also measure lines about val that `caption image` or `caption evaluate -o` wrote',
+    )
     parser.add_argument('--tables', action='store_true', help='print what is there, run nothing')
     options = parser.parse_args()
     try:
@@ -56,6 +64,8 @@ def main() -> int:
         model, vocabulary = load_network(options.network or config.work / 'network.pt')
         torch.set_num_threads(config.threads)
         bench = Bench(config, model, vocabulary, options.output)
+        for pair in options.also:
+            measure_lines(bench, *pair.split('=', 1))
         for name in [] if options.tables else options.sets or ['val', *bench.sources]:
             for seed in options.seeds:
                 run_set(bench, name, seed, options.only)
@@ -67,6 +77,25 @@ def main() -> int:
         return 130
     print_tables(bench.folder, NAMES)
     return 0
+
+
+def measure_lines(bench: Bench, name: str, file: str = '') -> None:
+    """
+    Measure sentences of another origin on ``val`` and keep the figures.
+
+    :raises ConfigError: If the name or the file is missing, or a frame has no sentence.
+    """
+    if not file or '-' in name:
+        raise ConfigError(f'--also {name}: write NAME=FILE, without - in the name')
+    frames = read_frames(bench.config.labels, ['val', *bench.config.splits])
+    known = [f.captions[0] for split in bench.config.splits for f in frames[split]]
+    found = dict(read_predictions(Path(file), {f.id for f in frames['val']}))
+    lines = [found.get(f.id) for f in frames['val']]
+    if not all(isinstance(line, Prediction) for line in lines):
+        raise ConfigError(f'{file} does not describe every frame of val')
+    said = [line.caption for line in lines if isinstance(line, Prediction)]
+    figures = {'greedy': measure(frames['val'], said, known), 'said': {'greedy': said}}
+    write_json(bench.folder / f'val-{name}-0.json', figures)
 
 
 def run_set(bench: Bench, name: str, seed: int, wanted: Sequence[str]) -> None:

@@ -131,15 +131,7 @@ def _graph(vocabulary: Vocabulary) -> onnx.ModelProto:
         node('Slice', ['shape', 'zero', 'one'], ['batch']),
         node('Concat', ['batch', 'one'], ['rows'], axis=0),
         node('Concat', ['batch', 'ones'], ['planes_of'], axis=0),
-        node('Add', ['scores', 'noise'], ['drawn']),
-        node('ArgMax', ['drawn'], ['chosen'], axis=2, keepdims=0),
-        node('Expand', ['chosen', 'rows'], ['tokens']),
-        node('Equal', ['chosen', 'said'], ['usual']),
-        node('Not', ['usual'], ['unusual']),
-        node('Cast', ['unusual'], ['stray'], to=TensorProto.FLOAT),
-        node('Mul', ['stray', 'strays'], ['loss']),
-        node('Add', ['sure', 'loss'], ['logp']),
-        node('Expand', ['logp', 'rows'], ['token_logp']),
+        *_writing(),
         node('Expand', ['no_boxes', 'planes_of'], ['boxes']),
         node('Expand', ['no_class', 'rows'], ['box_class']),
         node('Expand', ['no_score', 'rows'], ['box_score']),
@@ -153,6 +145,21 @@ def _graph(vocabulary: Vocabulary) -> onnx.ModelProto:
     model.ir_version = 9
     onnx.checker.check_model(model)
     return model
+
+
+def _writing() -> list[onnx.NodeProto]:
+    node = helper.make_node
+    return [
+        node('Add', ['scores', 'noise'], ['drawn']),
+        node('ArgMax', ['drawn'], ['chosen'], axis=2, keepdims=0),
+        node('Expand', ['chosen', 'rows'], ['tokens']),
+        node('Equal', ['chosen', 'said'], ['usual']),
+        node('Not', ['usual'], ['unusual']),
+        node('Cast', ['unusual'], ['stray'], to=TensorProto.FLOAT),
+        node('Mul', ['stray', 'strays'], ['loss']),
+        node('Add', ['sure', 'loss'], ['logp']),
+        node('Expand', ['logp', 'rows'], ['token_logp']),
+    ]
 
 
 def _scores(vocabulary: Vocabulary, tokens: NDArray[np.int64]) -> NDArray[np.float32]:

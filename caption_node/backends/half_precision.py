@@ -5,7 +5,8 @@ A strongly typed FP16 graph made from the FP32 one: matrix products in FP16, the
 
 FP16 are matrix products with weights (decoder, attention, heads) and what only moves their results
 about. FP32 stay, by construction and not by name: box decoding and suppression, softmax, logsumexp
-and argmax, layer norms and the residual stream between them, thresholds and tables; and the
+and argmax, and the products whose results an argmax compares (two words may differ by less than
+FP16 can tell); layer norms and the residual stream between them, thresholds and tables; and the
 convolutions, whose rounding is the same over a whole flat area, adds up instead of averaging out,
 and carries boxes over a threshold (benchmarks/precision.py compares). So a retrained or redesigned
 graph needs no new list. The graph's inputs and outputs keep their types.
@@ -18,7 +19,7 @@ import numpy as np
 
 from caption_node.errors import BackendUnavailableError, EngineError
 
-CONVERSION = 'half-6'
+CONVERSION = 'half-7'
 """Changes when the conversion does, and with it the key of every FP16 engine."""
 
 _LARGEST = 65504.0
@@ -90,6 +91,7 @@ class _Conversion:
         for node in self._graph.node:
             if node.op_type == 'Constant' and self._is_float_constant(node):
                 self._constants.add(node.output[0])
+        self._compared = self._tensors_behind_argmax()
         self._depth: dict[str, int] = {}  # tensor -> convolutions in a row behind it
         self._half: set[str] = set()  # tensors that half-precision nodes give
         self._made: dict[str, str] = {}  # tensor -> its name in the other precision
@@ -128,7 +130,7 @@ class _Conversion:
         self._depth.update(dict.fromkeys(node.output, depth))
         if node.op_type in _CONVOLUTIONS and depth <= self._exact_depth:
             chosen = False
-        elif node.op_type in _LEARNED:
+        elif node.op_type in _LEARNED and self._compared.isdisjoint(node.output):
             chosen = any(n in self._constants for n in names[1:]) or names[0] in self._constants
         elif node.op_type in _PASSING:
             moved = [n for n in names if n not in self._constants]
@@ -143,6 +145,16 @@ class _Conversion:
         if chosen:
             self._half.update(node.output)
         return chosen
+
+    def _tensors_behind_argmax(self) -> set[str]:
+        """Return what an argmax takes, and what goes into that by moving and adding alone."""
+        found: set[str] = set()
+        for node in reversed(self._graph.node):
+            if node.op_type == 'ArgMax' or (
+                node.op_type in _MOVING | _JOINING and not found.isdisjoint(node.output)
+            ):
+                found.update(node.input)
+        return found
 
     def _is_bias(self, name: str) -> bool:
         weight = self._weights.get(name)

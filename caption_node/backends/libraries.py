@@ -93,16 +93,19 @@ class Library:
         """
         Return a build configuration for a target.
 
-        :param target: ``current`` or one of :attr:`targets`.
+        :param target: ``current``, or one of :attr:`targets`; or several, joined by ``+``, for one
+            engine that runs on each of them.
         :param level: Builder optimization level 0..5; None leaves the library's own.
-        :raises EngineError: If it cannot build for the target.
+        :raises EngineError: If it cannot build for a target.
         """
         config = builder.create_builder_config()
         if target != CURRENT:
-            self.check_target(target)
-            config.num_compute_capabilities = 1
-            capability = getattr(self.module.ComputeCapability, target.upper())
-            config.set_compute_capability(capability, 0)
+            targets = target.split('+')
+            config.num_compute_capabilities = len(targets)
+            for place, name in enumerate(targets):
+                self.check_target(name)
+                capability = getattr(self.module.ComputeCapability, name.upper())
+                config.set_compute_capability(capability, place)
         # RTX: memory that it takes by itself while running cannot be captured in a CUDA graph.
         in_graph = getattr(self.module.BuilderFlag, 'REQUIRE_USER_ALLOCATION', None)
         if in_graph is not None:

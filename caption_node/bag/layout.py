@@ -19,6 +19,7 @@ from caption_node.errors import BagError
 METADATA_FILE = 'metadata.yaml'
 _COMPRESSED = '.zstd'
 _BLOCK_BYTES = 1 << 20
+_MOST_REASON = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def read_layout(path: Path) -> Layout:
             )
         return Layout([path])
     if not path.is_dir():
-        raise BagError(f'{path} does not exist')
+        raise BagError(f'{path} {_what_it_is(path)}')
     if (path / METADATA_FILE).is_file():
         try:
             return _from_metadata(path)
@@ -101,6 +102,12 @@ def unpack(path: Path, folder: TemporaryDirectory[str]) -> tuple[Path, BagError 
     return target, damage
 
 
+def _what_it_is(path: Path) -> str:
+    if path.is_symlink() and not path.exists():
+        return 'is a link to nothing'
+    return 'is neither a file nor a folder' if path.exists() else 'does not exist'
+
+
 def _storage_files(path: Path) -> list[Path]:
     found = [p for p in path.iterdir() if p.is_file() and storage_suffix(p)]
     return sorted(found, key=_numbered_name)
@@ -124,7 +131,9 @@ def _from_metadata(path: Path) -> Layout:
         kind = str(data.get('compression_format') or '')
         count = int(data['message_count'])
     except (OSError, ValueError, YAMLError, KeyError, TypeError, AttributeError) as err:
-        raise BagError(f'{file} cannot be read: {err!r}') from err
+        # Parsers quote the place over several lines.
+        reason = ' '.join(str(err).split())[:_MOST_REASON]
+        raise BagError(f'{file} cannot be read: {type(err).__name__}, {reason}') from err
     if mode in ('file', 'message') and kind != 'zstd':
         raise BagError(f'{path} is compressed with {kind!r}, only zstd can be read')
     # Old recorders wrote the path from where they were started; the files lie beside the metadata.

@@ -31,7 +31,7 @@ class Ros1Storage:
             raise BagError(f'{path} cannot be read: {err}', hint) from err
         except Exception as err:  # cut or garbled: rosbags raises whatever the bytes lead it to
             raise BagError(
-                f'{path} cannot be read: its index is damaged ({err!r})',
+                f'{path} cannot be read: its index is damaged ({type(err).__name__})',
                 'run `rosbag reindex` on it',
             ) from err
         has_messages = self._reader.message_count > 0

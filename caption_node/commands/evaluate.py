@@ -12,6 +12,7 @@ from typing import Any
 from caption_node.batching import describe_all
 from caption_node.commands.evaluate_files import Results, frame_path, open_results
 from caption_node.commands.image import ImageFile
+from caption_node.commands.judging import judge_frames, judge_table
 from caption_node.commands.lines import print_line, print_text, say
 from caption_node.commands.progress import Progress
 from caption_node.errors import ConfigError
@@ -57,6 +58,12 @@ def run(options: argparse.Namespace) -> int:
             'splits': {name: to_json(result) for name, result in measured.items()},
         }
         tables = all_tables(measured)
+        if options.judge:
+            judged = judge_frames(
+                options.judge, Path(options.frames), frames, predictions, options.threads
+            )
+            data['judged'] = judged
+            tables.append(judge_table(judged))
         results.write(data, tables, measured)
         _print(options, data, tables)
     missing = any(result.missing for result in measured.values())
@@ -66,6 +73,8 @@ def run(options: argparse.Namespace) -> int:
 def _check_options(options: argparse.Namespace) -> None:
     if not options.labels:
         raise ConfigError('--labels is missing', 'give the label file of the frames')
+    if options.judge and not options.frames:
+        raise ConfigError('--judge looks at the pictures', 'give their folder with --frames')
     for name in ('labels_topic', 'topics', 'playback_duration'):
         if getattr(options, name):
             raise ConfigError(f'--{name.replace("_", "-")} goes with --streaming only')

@@ -3,6 +3,7 @@
 """Options of ``caption evaluate``."""
 
 import argparse
+from pathlib import Path
 
 from caption_node.commands.option_values import add_sentences, count, duration_s, positive
 
@@ -32,6 +33,13 @@ def add_evaluate(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         '--batch', type=positive, default=4, metavar='N', help='frames per run (default: 4)'
     )
     add_sentences(parser)
+    parser.add_argument(
+        '--judge',
+        type=Path,
+        metavar='FILE',
+        help='judge.onnx that training with objective gan or vae_gan wrote: with --frames, also '
+        'print how likely it holds that sentences were written about their pictures',
+    )
     parser.add_argument('-q', '--quiet', action='store_true', help='no progress')
     parser.set_defaults(module='caption_node.commands.evaluate', function='run')
 

@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Callable, Mapping
 import math
 from pathlib import Path
-from tempfile import TemporaryDirectory
+import shutil
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from caption_node.bag.reader import BagReader
@@ -74,8 +75,10 @@ def run_streaming(
         duration_s = min(options.playback_duration or math.inf, max(reader.duration_s, 1e-3))
         if known.strangers:
             say(f'warning: {known.strangers} labels belong to no image and are left out')
-        with TemporaryDirectory(prefix='caption_streaming_') as logs:
-            result = play(_play(options, cameras, duration_s), Path(logs), _shown(options))
+        # What node and replay print stays there after an error, whose hint names it.
+        logs = mkdtemp(prefix='caption_streaming_')
+        result = play(_play(options, cameras, duration_s), Path(logs), _shown(options))
+        shutil.rmtree(logs, ignore_errors=True)
         if not result.heard:
             raise InferenceError('the node has described none of the images that were played')
         instants = _instants(known, cameras, result)

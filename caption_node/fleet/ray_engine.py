@@ -10,6 +10,7 @@ Sources: Ray Core documentation, "Fault tolerance: tasks" (max_retries, retry_ex
 
 import logging
 import os
+import socket
 from typing import Any
 
 # Read when ray is imported: it would report its use over the network.
@@ -26,6 +27,7 @@ from caption_node.fleet.tasks import Refused
 
 _WAITING_EACH = 2
 _START_TRIES = 3
+_PATIENCE_S = 10.0
 
 
 class RayEngine(Closed):
@@ -43,6 +45,8 @@ class RayEngine(Closed):
                 'num_cpus': options.jobs or len(os.sched_getaffinity(0)),
                 'include_dashboard': False,
             }
+        else:
+            _check_answer(address)
         _start(address or 'local', own)
         self._most = options.jobs if address else None
         self._retries = options.retries
@@ -93,6 +97,25 @@ class RayEngine(Closed):
             ray.cancel(reference, force=True)
         self._waiting.clear()
         ray.shutdown()
+
+
+def _check_answer(address: str) -> None:
+    """
+    See whether anybody answers at ``HOST:PORT``: Ray itself waits for minutes, and says so often.
+
+    Other forms of addresses (``auto``, ``ray://``) are left to Ray.
+    """
+    host, colon, port = address.rpartition(':')
+    if not (colon and port.isdecimal()) or '/' in host:
+        return
+    try:
+        with socket.create_connection((host.strip('[]'), int(port)), _PATIENCE_S):
+            pass
+    except (OSError, OverflowError) as err:
+        raise BackendUnavailableError(
+            f'no Ray cluster at {address}: {getattr(err, "strerror", None) or err}',
+            'start one with `ray start --head`, or leave --address out',
+        ) from err
 
 
 def _start(address: str, own: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from caption_node.ros.listener import Heard, HeardEvent, Listener
 from caption_node.ros.processes import Child, command, environment_for
 from caption_node.ros.recorded_cameras import base_topic
 
-_START_S = 60.0
+_START_S = 120.0
 _QUIET_S = 2.0
 _SLACK_S = 30.0
 _POLL_S = 0.1

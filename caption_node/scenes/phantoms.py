@@ -34,7 +34,7 @@ FIELD_TABLE: tuple[dict[str, Any], ...] = (
     {'name': 'shadows', 'kind': 'count'},
     {'name': 'device', 'kind': 'boolean'},
 )
-_RADII = {'small': (0.035, 0.046), 'large': (0.075, 0.095)}
+_RADII = {'small': (0.046, 0.055), 'large': (0.088, 0.102)}
 _NUMBERS = ('no', 'one', 'two', 'three')
 _FACT_NAMES = tuple(str(f['name']) for f in FIELD_TABLE)
 
@@ -220,7 +220,7 @@ def _shadows(
     n, count = SIZE_PX, int(fields['shadows'])
     low, high = _RADII[str(fields['size'])]
     # Several large ones have to fit into half a lung.
-    radius = rng.uniform(low, high) * (1.0 if count == 1 or fields['size'] == 'small' else 0.72)
+    radius = rng.uniform(low, high) * (1.0 if count == 1 or fields['size'] == 'small' else 0.78)
     gap = 2.35 * radius
     places = {
         1: [(0.0, 0.0)],

@@ -15,9 +15,10 @@ import torch
 
 from caption_node.backends.graph_folding import fold_constants
 from caption_node.bundle import FORMAT_VERSION, sha256_of
-from caption_node.description import FIELDS, OBJECT_CLASSES
+from caption_node.description import FIELDS, OBJECT_CLASSES, Field
 from caption_node.training.model.captioner import OUTPUT_NAMES, Captioner
 from caption_node.training.model.scene import LAMP_SCORE
+from caption_node.training.own.model import OwnCaptioner
 from caption_node.vocabulary import Vocabulary
 
 OPSET = 17
@@ -36,7 +37,7 @@ DEFAULT_THRESHOLDS = {
 DEFAULT_ABSTAIN = {'dark': 24.0, 'contrast': 10.0, 'noise': 0.75, 'confidence': 0.0}
 
 
-def export_graph(model: Captioner, path: Path) -> None:
+def export_graph(model: Captioner | OwnCaptioner, path: Path) -> None:
     """
     Trace the model into one graph: uint8 pixels in, everything of the contract out.
 
@@ -47,8 +48,7 @@ def export_graph(model: Captioner, path: Path) -> None:
     :param path: The file to write.
     """
     model = model.eval().cpu()
-    sizes = model.chances() if isinstance(model, Captioner) else {}
-    chance = {name: torch.zeros(1, *size) for name, size in sizes.items()}
+    chance = {name: torch.zeros(1, *size) for name, size in model.chances().items()}
     image = torch.zeros(2, model.config.height, model.config.width_px, 3, dtype=torch.uint8)
     axes = {name: {0: 'batch'} for name in ('image', *OUTPUT_NAMES)}
     axes |= {name: {0: 'sentences'} for name in chance}
@@ -79,11 +79,12 @@ def _give_defaults(path: Path, defaults: Mapping[str, torch.Tensor]) -> None:
 
 def write_bundle(
     folder: Path,
-    model: Captioner,
+    model: Captioner | OwnCaptioner,
     vocabulary: Vocabulary,
     name: str,
     licence: str,
     settings: Mapping[str, Any],
+    table: Mapping[str, Field] = FIELDS,
 ) -> None:
     """
     Write ``model.onnx``, ``vocabulary.json`` and ``manifest.json`` into a model folder.
@@ -92,13 +93,16 @@ def write_bundle(
 
     :param settings: May override ``score_thresholds``, ``caption_confidence``, ``abstain``,
         ``temperatures`` (by field) and add anything under ``training``.
+    :param table: The fields that the model tells; of another domain if not those of driving.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix='.export-') as scratch:
         graph, words = Path(scratch) / 'model.onnx', Path(scratch) / 'vocabulary.json'
         export_graph(model, graph)
         words.write_text(json.dumps(list(vocabulary.words), indent=0) + '\n', encoding='utf-8')
-        manifest = _manifest(model, name, licence, settings)
+        manifest = _manifest(model, name, licence, settings, table)
+        if table is not FIELDS:
+            manifest |= _own(table, vocabulary.tokenizer, manifest['fields'])
         manifest['sha256'] = {p.name: sha256_of(p) for p in (graph, words)}
         text = Path(scratch) / 'manifest.json'
         text.write_text(json.dumps(manifest, indent=2) + '\n', encoding='utf-8')
@@ -107,11 +111,15 @@ def write_bundle(
 
 
 def _manifest(
-    model: Captioner, name: str, licence: str, settings: Mapping[str, Any]
+    model: Captioner | OwnCaptioner,
+    name: str,
+    licence: str,
+    settings: Mapping[str, Any],
+    table: Mapping[str, Field],
 ) -> dict[str, Any]:
     temperatures = settings.get('temperatures', {})
     fields, start = {}, 0
-    for field in FIELDS.values():
+    for field in table.values():
         fields[field.name] = {
             'start': start,
             'width': field.width,
@@ -140,4 +148,21 @@ def _manifest(
         'caption_confidence': settings.get('caption_confidence', {'weight': 2.0, 'bias': 2.0}),
         'abstain': {**DEFAULT_ABSTAIN, **settings.get('abstain', {})},
         'training': settings.get('training', {}),
+    }
+
+
+def _own(
+    table: Mapping[str, Field], tokenizer: str, slices: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return what the manifest of another domain than driving says otherwise."""
+    fields = {
+        name: {'kind': spec.kind, 'values': list(spec.values), **slices[name]}
+        for name, spec in table.items()
+    }
+    return {
+        'domain': 'own',
+        'tokenizer': tokenizer,
+        'fields': fields,
+        'classes': [],
+        'score_thresholds': {},
     }

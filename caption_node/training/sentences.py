@@ -22,6 +22,7 @@ from caption_node.errors import CaptionError
 from caption_node.training.config import TrainConfig, load_config
 from caption_node.training.data import Batches, is_held_out
 from caption_node.training.model.captioner import Captioner
+from caption_node.training.objectives.judge_export import JUDGE_FILE, write_judge
 from caption_node.training.objectives.run import ObjectiveRun
 from caption_node.training.render_store import RENDER_SOURCE
 from caption_node.training.sentence_run import SentenceRun, Tell
@@ -61,6 +62,10 @@ def train_sentences(
         last = ObjectiveRun(config, run, tell)
         last.resume()
         last.train()
+        if 'discriminator' in last.trained:
+            judge = last.trained['discriminator']
+            write_judge(config.output / JUDGE_FILE, model, judge, vocabulary)
+            model.to(config.device)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

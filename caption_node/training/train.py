@@ -274,6 +274,8 @@ def train(config: TrainConfig) -> None:
     """
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
+    # A file that is not the encoder's is found out now, not after hours of rendering.
+    load_detector(config.encoder_kind, config.encoder)
     config.work.mkdir(parents=True, exist_ok=True)
     frames = read_frames(config)
     vocabulary = vocabulary_of(frames, config.min_count)

@@ -193,6 +193,18 @@ def test_a_cluster_that_runs_already_gives_the_same_rows(
     assert rows_of(index) == expected
 
 
+@needs_ray
+@pytest.mark.parametrize(
+    'address', ['127.0.0.1:1', '127.0.0.1:99999', 'no.such.host.invalid:6379']
+)
+def test_a_cluster_that_does_not_answer_is_named_at_once(
+    drives: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], address: str
+) -> None:
+    line = ['fleet', str(drives), '--index', str(tmp_path / 'x.index'), *OPTIONS]
+    assert main([*line, '--engine', 'ray', '--address', address]) == 1
+    assert f'error: no Ray cluster at {address}: ' in capsys.readouterr().err
+
+
 def test_a_killed_run_goes_on_and_other_commands_know_what_is_done(
     drives: Path, expected: list[Row], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -30,6 +30,7 @@ from tests.ros.picture_messages import compressed, header, raw
 from tests.tiny_model import colour, write_tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
+PROFILE = ROOT / 'launch' / 'config' / 'fastdds_large_images.xml'
 START_S = 60.0
 """Deadline for whatever has to start first: processes and their discovery, on a busy machine."""
 _numbers = count()
@@ -49,6 +50,8 @@ def environment(domain: int) -> dict[str, str]:
         'ROS_DOMAIN_ID': str(domain),
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
         'PYTHONUNBUFFERED': '1',
+        # Without it Fast DDS loses most of the images of a camera in another process.
+        'FASTRTPS_DEFAULT_PROFILES_FILE': str(PROFILE),
     }
 
 

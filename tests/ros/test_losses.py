@@ -8,11 +8,10 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 import pytest
 
 from caption_node.ros.losses import PERIOD_S, LateWatch, LossWatch
-from tests.ros.conftest import ROOT, ColourCamera, Listener, Start, node_line
+from tests.ros.conftest import PROFILE, ColourCamera, Listener, Start, node_line
 from tests.ros.test_over_time import status_of
 
 pytestmark = pytest.mark.ros
-PROFILE = ROOT / 'launch' / 'config' / 'fastdds_large_images.xml'
 
 
 def test_losses_are_said_once_with_what_helps_and_forgotten_when_they_end() -> None:
@@ -66,8 +65,8 @@ def test_large_images_of_another_process(
 ) -> None:
     diagnostics = listener.listen('/diagnostics', DiagnosticArray)
     node = start(*node_line('-p', f'model:={tiny_model}', '-p', 'diagnostics_period_s:=0.1'))
-    extra = {'FASTRTPS_DEFAULT_PROFILES_FILE': str(PROFILE)} if profile else {}
-    start('-m', 'tests.ros.publish', 'large', 'image', **extra)
+    file = str(PROFILE) if profile else ''
+    start('-m', 'tests.ros.publish', 'large', 'image', FASTRTPS_DEFAULT_PROFILES_FILE=file)
 
     def count(key: str) -> int:
         return int(status_of(diagnostics, 'camera camera')[1].get(key, 0))

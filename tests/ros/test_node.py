@@ -229,7 +229,7 @@ def test_the_newest_image_wins_under_overload_and_the_callback_never_waits(
     start(*node_line('-p', 'threads:=1'))
     start('-m', 'tests.ros.publish', 'fast', 'image')
     # Only a report that came after the descriptions counts them all.
-    assert listener.wait(lambda: len(heard) > 60, timeout_s=60)
+    assert listener.wait(lambda: len(heard) > 30, timeout_s=180)
     reports = len(diagnostics)
 
     def overloaded() -> bool:
@@ -248,7 +248,7 @@ def test_the_newest_image_wins_under_overload_and_the_callback_never_waits(
     busy_ms = sorted(m.latency_preprocess_ms + m.latency_inference_ms for m in heard[10:])
     # In the slot an image waits for one batch at most, then for its own: nothing queues up.
     assert ages_ms[len(ages_ms) // 2] < 3 * busy_ms[len(busy_ms) // 2] + 100
-    assert ages_ms[-1] < 2000
+    assert ages_ms[-1] < 4 * busy_ms[-1] + 1000
 
 
 def test_diagnostics_name_backend_rate_and_the_last_error(

@@ -3,6 +3,8 @@
 """``caption evaluate --streaming``: a rendered drive through the real node, over DDS."""
 
 import json
+from pathlib import Path
+import shutil
 import subprocess
 import sys
 
@@ -102,6 +104,9 @@ def test_node_that_does_not_come_up_is_named(drive):
     done = evaluate('--streaming', drive, '--model', 'missing_model', expect=1)
     assert 'error: caption_node has ended with status 1' in done.stderr
     assert 'missing_model' in done.stderr
+    log = Path(done.stderr.rpartition('hint: see ')[2].strip())
+    assert 'missing_model' in log.read_text()
+    shutil.rmtree(log.parent)
 
 
 def test_without_ros_it_says_what_is_missing(drive):

@@ -9,7 +9,9 @@ import pytest
 import torch
 from torch import nn
 
+from caption_node.cli import main
 from caption_node.errors import BundleError, ConfigError
+from caption_node.training.config import load_config
 from caption_node.training.model.detection import SCHEMA_COLUMNS
 from caption_node.training.model.encoders import (
     ENCODERS,
@@ -21,6 +23,7 @@ from caption_node.training.model.encoders import (
 )
 from caption_node.training.model.nanodet import NanoDet
 from caption_node.training.tensor_file import read_tensors
+from tests.conftest import ROOT
 from tests.training.published import published_features, random_checkpoint
 
 OTHERS = ENCODERS[1:]
@@ -204,3 +207,24 @@ def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
         load_detector('resnet18', tmp_path / 'nothing.pth')
     with pytest.raises(BundleError, match='not a file'):
         load_detector('resnet18', tmp_path)
+
+
+@pytest.mark.parametrize('fault', ['cut off', 'a tensor is missing', 'nothing there'])
+def test_training_refuses_a_file_before_it_begins(
+    fault: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / 'weights.pth' if fault == 'nothing there' else broken(tmp_path, fault)
+    example = (ROOT / 'configs' / 'drive_mobilenet.yaml').read_text(encoding='utf-8')
+    config = tmp_path / 'config.yaml'
+    config.write_text(example.replace('weights/mobilenet_v2.pth', str(path)), encoding='utf-8')
+    work = tmp_path / 'work'
+    assert main(['train', '--config', str(config), '--work', str(work)]) == 1
+    said = capsys.readouterr().err
+    assert 'error: ' in said
+    assert str(path) in said
+    assert not work.exists()
+
+
+def test_every_example_names_a_network_that_exists() -> None:
+    kinds = {load_config(p).encoder_kind for p in (ROOT / 'configs').glob('drive_*.yaml')}
+    assert kinds == set(ENCODERS)

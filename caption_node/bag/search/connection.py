@@ -4,12 +4,14 @@
 
 import os
 from pathlib import Path
+import shutil
 import sqlite3
 from urllib.parse import quote
 
 from caption_node.errors import BagError
 
 _BUSY_S = 20.0
+_LEAST_BYTES = 1 << 16
 
 
 def connect(path: Path, write: bool) -> sqlite3.Connection:
@@ -49,8 +51,16 @@ def explain(path: Path, err: sqlite3.Error | OSError) -> BagError:
     hint = ''
     if 'locked' in str(err):
         hint = 'another process writes to it: wait until that is done'
-    elif 'full' in str(err):
+    elif 'full' in str(err) or ('I/O' in str(err) and _is_full(path)):
         hint = 'make room; what was committed is kept, run the same command again'
     elif 'malformed' in str(err) or 'not a database' in str(err):
         hint = 'it is damaged or something else: name another file, and index the recordings anew'
     return BagError(f'the index {path} cannot be used: {err}', hint)
+
+
+def _is_full(path: Path) -> bool:
+    """Whether the disk is full: SQLite does not tell while it makes its side files."""
+    try:
+        return shutil.disk_usage(path.parent).free < _LEAST_BYTES
+    except OSError:
+        return False

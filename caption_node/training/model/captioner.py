@@ -26,6 +26,7 @@ from caption_node.training.model.scene import (
     SceneEncoder,
     field_starts,
 )
+from caption_node.training.model.writing import for_each
 from caption_node.vocabulary import Vocabulary
 
 OUTPUT_NAMES = (
@@ -156,12 +157,8 @@ class Captioner(nn.Module):
     ) -> tuple[Tensor, ...]:
         """Run what follows perception; arguments and outputs as :meth:`forward`."""
         s = self.scene(f)
-        memory, bias, evidence = s.memory, s.bias, self.evidence(f, s.logits)
-        if noise is not None:
-            # Adding nothing gives every sentence about a picture its own row of what it is told.
-            nothing = noise[:, :1, :1] * 0
-            memory, bias = memory + nothing, bias + nothing[:, None]
-            evidence = evidence + nothing[:, 0]
+        evidence = self.evidence(f, s.logits)
+        memory, bias, evidence = for_each(noise, s.memory, s.bias, evidence)
         if self.latent is not None:
             memory = self.latent.told(memory, bias, latent)
         tokens, token_logp = self.decoder.greedy(memory, bias, evidence, noise)

@@ -36,7 +36,8 @@ class StepWeights:
     :param value: (D, D) and bias.
     :param expand: Parts of the token-wise layer, each with its bias.
     :param out: From the values, (D, D), and bias.
-    :param back: From each part of ``expand``.
+    :param back: From each part of ``expand``; its bias is zero, but keeps the product and the sum
+        with what goes past it apart: an FP16 graph has that sum in FP32.
     """
 
     query: Weights
@@ -44,7 +45,7 @@ class StepWeights:
     value: Weights
     expand: list[Weights]
     out: Weights
-    back: list[Tensor]
+    back: list[Weights]
 
 
 class DecoderLayer(nn.Module):
@@ -125,7 +126,7 @@ class DecoderLayer(nn.Module):
             (weights[2], biases[2]),
             list(zip(weights[3:], biases[3:], strict=True)),
             (out, self.out.bias),
-            back,
+            [(b, torch.zeros_like(self.out.bias)) for b in back],
         )
 
     def step(self, x: Tensor, past: KeysValues, weights: StepWeights) -> tuple[Tensor, KeysValues]:
@@ -144,10 +145,10 @@ class DecoderLayer(nn.Module):
         q, k, v = (F.linear(normed, *w).reshape(-1, 1, len(w[1])) for w in parts)
         keys, values = torch.cat([past[0], k], 1), torch.cat([past[1], v], 1)
         share = ((q * self.asks) @ keys.transpose(1, 2)).softmax(2)  # (B, heads, P + 1)
-        y = F.linear(((share @ values) * self.tells).sum(1), *weights.out)
+        x = x + F.linear(((share @ values) * self.tells).sum(1), *weights.out)
         for expand, back in zip(weights.expand, weights.back, strict=True):
-            y = torch.addmm(y, F.relu(F.linear(normed, *expand)), back.T)
-        return x + y, (keys, values)
+            x = x + F.linear(F.relu(F.linear(normed, *expand)), *back)
+        return x, (keys, values)
 
 
 TextState = tuple[list[KeysValues], list[StepWeights]]

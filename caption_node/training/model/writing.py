@@ -50,6 +50,20 @@ def split_evenly(size: int, other: int) -> list[int]:
     return [size * (i + 1) // count - size * i // count for i in range(count)]
 
 
+def for_each(
+    noise: Tensor | None, memory: Tensor, scene_bias: Tensor, evidence: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """
+    Give every sentence about one picture its own row of what the decoder is told.
+
+    :param noise: (S, T, V), or (1 or B, T, V) for a sentence about each of B pictures.
+    """
+    if noise is None:
+        return memory, scene_bias, evidence
+    nothing = noise[:, :1, :1] * 0  # to add it broadcasts, by an operator known everywhere
+    return memory + nothing, scene_bias + nothing[:, None], evidence + nothing[:, 0]
+
+
 class SentenceWriter(nn.Module, Generic[StateT]):
     """
     A decoder with the rules of writing; a kind of decoder gives :meth:`begin` and :meth:`step`.

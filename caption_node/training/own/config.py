@@ -26,8 +26,8 @@ class OwnConfig:
     :param fields: Table of fields; empty: sentences only.
     :param encoder: ``small``: a small CNN from random weights; else the published NanoDet-Plus-m
         as an ONNX file, whose features are used as they are.
-    :param height: Height of the input, pixels, a multiple of 64.
-    :param width: Width of the input, pixels, a multiple of 64.
+    :param height: Height of the input, pixels, a multiple of 32, with NanoDet of 64.
+    :param width: Width of the input, pixels, as ``height``.
     :param tokens: T, tokens and marks of one sentence at most.
     :param min_count: Words said fewer times in the training sentences are unknown.
     :param held_out: Share of the training pictures that train nothing and calibrate confidences.
@@ -98,8 +98,9 @@ def _check(path: Path, config: OwnConfig) -> None:
     if config.tokenizer not in TOKENIZERS:
         raise ConfigError(f'{path}: tokenizer should be one of ' + ', '.join(TOKENIZERS))
     for side in ('height', 'width'):
-        if not 64 <= getattr(config, side) <= 2048 or getattr(config, side) % 64:
-            raise ConfigError(f'{path}: {side} should be a multiple of 64, 64 to 2048')
+        step = 32 if config.encoder == 'small' else 64
+        if not 64 <= getattr(config, side) <= 2048 or getattr(config, side) % step:
+            raise ConfigError(f'{path}: {side} should be a multiple of {step}, 64 to 2048')
     for name in ('batch', 'tokens', 'threads', 'min_count'):
         if getattr(config, name) < 1:
             raise ConfigError(f'{path}: {name} should be 1 or more')

@@ -19,8 +19,9 @@ from caption_node.training.model.attention import Layer
 from caption_node.training.model.decoder import TextDecoder
 from caption_node.training.model.nanodet import NanoDet
 from caption_node.training.model.scene import GridEncoder, SceneConfig
+from caption_node.training.model.writing import for_each
 
-_CHANNELS = (24, 48, 96, 128)
+_CHANNELS = (16, 32, 64, 96)
 _BOXES = 32
 
 
@@ -134,17 +135,19 @@ class OwnCaptioner(nn.Module):
             F.normalize(self.embed(x[:, -1]), dim=1),
         )
 
-    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, image: Tensor, noise: Tensor | None = None) -> tuple[Tensor, ...]:
         """
         Describe one batch.
 
         :param image: (B, H, W, 3) uint8 RGB, letterboxed.
+        :param noise: As :meth:`caption_node.training.model.captioner.Captioner.forward` takes it.
         :returns: tokens (B, T) int64, token_logp (B, T), boxes (B, 32, 4), box_class (B, 32)
             int64 and box_score (B, 32), all zeros, scene (B, S) logits, embedding (B, E).
         """
         told = self.tell(image)
         evidence = told.embedding[:, :1] * 0 + 1
-        tokens, token_logp = self.decoder.greedy(told.memory, told.bias, evidence)
+        each = for_each(noise, told.memory, told.bias, evidence)
+        tokens, token_logp = self.decoder.greedy(*each, noise)
         none = told.embedding @ torch.zeros(self.config.embedding, 5 * _BOXES).to(evidence)
         boxes = none[:, : 4 * _BOXES].reshape(-1, _BOXES, 4)
         score = none[:, 4 * _BOXES :]
@@ -157,6 +160,10 @@ class OwnCaptioner(nn.Module):
             told.logits,
             told.embedding,
         )
+
+    def chances(self) -> dict[str, tuple[int, ...]]:
+        """Return the sizes of the inputs for chance by name, without the axis of the sentences."""
+        return {'noise': (self.config.tokens, len(self.decoder.bias))}
 
 
 def field_loss(logits: Tensor, targets: Tensor, table: Mapping[str, Field]) -> Tensor:

@@ -31,7 +31,7 @@ from caption_node.vocabulary import PAD, split_words
 
 FEWEST = 10
 """Pictures below which there is nothing to learn from."""
-_SAVE_EVERY = 200
+_SAVE_EVERY = 100
 _EVALUATED = 64
 
 
@@ -56,19 +56,25 @@ class OwnRun(Stage):
         config = self.config
         with Journal(self.work / 'tensorboard', 'own', config.steps, self.step) as journal:
             while self.step < config.steps:
-                # A generator per step: a resumed run draws what an uninterrupted one would.
-                rng = np.random.default_rng([config.seed, self.step])
-                torch.manual_seed(config.seed * 1_000_003 + self.step)
-                chosen = rng.choice(self.data.train, config.batch).tolist()
-                for group in self.optimiser.param_groups:
-                    group['lr'] = rate_at(self.step, config)
-                self.trained.train()
-                loss, parts = self.losses(self.data.take(chosen, rng))
-                self.descend(loss, 1.0)
+                parts = self.take_step()
                 journal.step(self.step, parts)
                 if self.step % _SAVE_EVERY == 0:
                     self.save()
         self.finish()
+
+    def take_step(self) -> dict[str, float]:
+        """Take one step; returns the parts of its loss."""
+        config = self.config
+        # A generator per step: a resumed run draws what an uninterrupted one would.
+        rng = np.random.default_rng([config.seed, self.step])
+        torch.manual_seed(config.seed * 1_000_003 + self.step)
+        chosen = rng.choice(self.data.train, config.batch).tolist()
+        for group in self.optimiser.param_groups:
+            group['lr'] = rate_at(self.step, config)
+        self.trained.train()
+        loss, parts = self.losses(self.data.take(chosen, rng))
+        self.descend(loss, 1.0)
+        return parts
 
     def losses(self, batch: OwnBatch) -> tuple[Tensor, dict[str, float]]:
         """Return the loss of a batch, and its parts."""
@@ -187,7 +193,7 @@ def calibrate_own(config: OwnConfig, model: OwnCaptioner, data: OwnData) -> dict
             if words:
                 means.append(float(score[said != PAD].mean()))
                 shares.append(sum(w in known for w in words) / len(words))
-    weight, bias = fit_logistic(np.array(means), np.array(shares))
+    (weight,), bias = fit_logistic(np.array(means)[:, None], np.array(shares))
     found: dict[str, Any] = {
         'caption_confidence': {'weight': round(weight, 4), 'bias': round(bias, 4)},
         'abstain': picture_limits(data),

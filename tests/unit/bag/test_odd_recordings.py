@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recordings that are whole but strange: every frame comes out, and clips are whole."""
 
+import os
 from pathlib import Path
 import struct
 
@@ -209,3 +210,26 @@ def test_descriptions_topic_is_not_taken_for_a_camera(tmp_path: Path) -> None:
     with BagReader(out) as reader:
         assert [t.name for t in reader.image_topics()] == [CAMERA, COMPRESSED_CAMERA]
         assert DESCRIPTION_TOPIC in {t.name for t in reader.topics}
+
+
+def test_what_is_no_file_is_named_for_what_it_is(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / 'pipe.mcap')
+    (tmp_path / 'loop.mcap').symlink_to(tmp_path / 'loop.mcap')
+    for name, words in (
+        ('pipe.mcap', 'is neither a file nor a folder'),
+        ('loop.mcap', 'is a link to nothing'),
+        ('none.mcap', 'does not exist'),
+    ):
+        with pytest.raises(BagError, match=words):
+            BagReader(tmp_path / name)
+
+
+def test_faults_are_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / 'bag').mkdir()
+    (tmp_path / 'bag' / 'metadata.yaml').write_text(': [\n')
+    (tmp_path / 'noise.bag').write_bytes(bytes(range(256)) * 500)
+    for path in (tmp_path / 'bag', tmp_path / 'noise.bag'):
+        with pytest.raises(BagError) as caught:
+            BagReader(path)
+        assert '\n' not in str(caught.value)
+        assert len(str(caught.value)) < 300 + len(str(path))

@@ -1,0 +1,309 @@
+# SPDX-FileCopyrightText: 2026 The caption_node authors
+# SPDX-License-Identifier: Apache-2.0
+"""Objectives: losses by hand, where gradients go, ten frames by heart, resuming, refusals."""
+
+from dataclasses import replace
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from caption_node.errors import ConfigError
+from caption_node.training.model.captioner import Captioner
+from caption_node.training.objectives.choice import OBJECTIVES, new_objective
+from caption_node.training.objectives.discriminator import (
+    OWN,
+    Discriminator,
+    discriminator_loss,
+    divergence,
+    straight_through,
+)
+from caption_node.training.objectives.gan import Adversarial, by_gumbel, judged_loss
+from caption_node.training.objectives.mle import scheduled
+from caption_node.training.objectives.protocol import Scenes
+from caption_node.training.objectives.run import ObjectiveRun
+from caption_node.training.objectives.self_critical import drawn_calmly, ruled_logits
+from caption_node.training.objectives.vae import (
+    Variational,
+    active_units,
+    free_nats,
+    hidden_words,
+    kl_normal,
+    ramp,
+)
+from caption_node.vocabulary import BOS, EOS, PAD, UNK, Vocabulary
+from tests.training.toy import SENTENCES, quiet, toy_config, toy_material, toy_shard
+
+NAMES = tuple(OBJECTIVES)
+CPU = torch.device('cpu')
+
+
+@pytest.fixture(scope='module')
+def shards(tmp_path_factory: pytest.TempPathFactory, captioner: Captioner) -> Path:
+    return toy_shard(tmp_path_factory.mktemp('toy'), captioner)
+
+
+@pytest.fixture
+def run_of(tmp_path: Path, shards: Path, captioner: Captioner, vocabulary: Vocabulary):  # type: ignore[no-untyped-def]
+    def make(name: str, **changes: object) -> ObjectiveRun:
+        config = toy_config(tmp_path, objective=name, **changes)
+        return ObjectiveRun(config, toy_material(config, shards, captioner, vocabulary), quiet)
+
+    return make
+
+
+# Losses by hand ----------------------------------------------------------------------------
+
+
+def test_discriminator_is_asked_three_questions() -> None:
+    unsure = torch.zeros(2, 3)
+    assert float(discriminator_loss(unsure, unsure, unsure)) == pytest.approx(math.log(3))
+    kinds = torch.eye(3) * 30
+    sure = [kinds[[k, k]] for k in range(3)]
+    assert float(discriminator_loss(*sure)) == pytest.approx(0.0, abs=1e-6)
+    assert float(discriminator_loss(sure[1], sure[1], sure[2])) == pytest.approx(10.0)
+
+
+def test_divergence_is_what_the_discriminator_sees() -> None:
+    answers = torch.log(torch.tensor([[0.5, 0.25, 0.25], [0.125, 0.5, 0.375]]))
+    assert float(divergence(answers)) == pytest.approx((math.log(2) + math.log(8)) / 2)
+
+
+def test_divergence_of_known_gaussians() -> None:
+    zero, one = torch.zeros(1, 1), torch.ones(1, 1)
+    assert float(kl_normal(zero, zero, zero, zero)) == 0.0
+    assert float(kl_normal(one, zero, zero, zero)) == pytest.approx(0.5)
+    wide = one * math.log(4.0)
+    assert float(kl_normal(zero, wide, zero, zero)) == pytest.approx((4 - 1 - math.log(4)) / 2)
+    assert float(kl_normal(zero, zero, one * 2, wide)) == pytest.approx(
+        (math.log(4) + 1 / 4 + 4 / 4 - 1) / 2
+    )
+    q, p = torch.distributions.Normal(0.3, 0.7), torch.distributions.Normal(-0.4, 1.9)
+    mine = kl_normal(
+        *(torch.tensor([[v]]) for v in (0.3, 2 * math.log(0.7), -0.4, 2 * math.log(1.9)))
+    )
+    assert float(mine) == pytest.approx(float(torch.distributions.kl_divergence(q, p)), rel=1e-5)
+
+
+def test_free_nats_cost_nothing_and_give_no_gradient() -> None:
+    nats = torch.tensor([[0.0, 3.0], [0.1, 1.0]], requires_grad=True)
+    counted = free_nats(nats, 0.5)
+    assert float(counted.detach()) == pytest.approx(0.5 + 2.0)
+    counted.backward()
+    assert nats.grad is not None
+    assert nats.grad.tolist() == [[0.0, 0.5], [0.0, 0.5]]
+
+
+def test_ramp_rises_over_its_share() -> None:
+    assert [ramp(p, 0.4) for p in (0.0, 0.1, 0.4, 1.0)] == [0.0, 0.25, 1.0, 1.0]
+    assert ramp(0.0, 0.0) == 1.0
+
+
+def test_active_units_are_those_that_tell_more_than_the_scene() -> None:
+    told = torch.tensor([[0.0, 1.0, 5.0], [0.0, -1.0, 7.0]])
+    scene = torch.tensor([[0.0, 0.0, 5.0], [0.0, 0.0, 7.0]])
+    assert active_units(told, scene) == 1
+
+
+def test_scheduled_sampling_keeps_the_start_and_the_padding() -> None:
+    inputs = torch.tensor([[BOS, 5, 6, PAD]])
+    guessed = torch.full((1, 4, 9), -50.0)
+    guessed[:, :, 8] = 50.0
+    assert scheduled(inputs, guessed, 0.0).tolist() == inputs.tolist()
+    assert scheduled(inputs, guessed, 1.0).tolist() == [[BOS, 8, 8, PAD]]
+
+
+def test_hidden_words_are_unknown_ones() -> None:
+    inputs = torch.tensor([[BOS, 5, 6, PAD]])
+    assert hidden_words(inputs, 1.0).tolist() == [[BOS, UNK, UNK, PAD]]
+    assert hidden_words(inputs, 0.0).tolist() == inputs.tolist()
+
+
+# Gradients ---------------------------------------------------------------------------------
+
+
+def test_straight_through_gives_the_words_and_the_gradient_of_a_softmax() -> None:
+    torch.manual_seed(0)
+    logits = torch.randn(4, 3, 7, requires_grad=True)
+    with torch.no_grad():
+        shut = torch.zeros(7)
+        shut[2] = -1e4
+    tokens = torch.tensor([[0, 1, 3]] * 4)
+    soft = straight_through(logits + shut, tokens, 0.7)
+    assert torch.allclose(soft, torch.nn.functional.one_hot(tokens, 7).float(), atol=1e-6)
+    (soft * torch.arange(7.0)).sum().backward()
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
+    assert logits.grad.abs().sum() > 0
+    assert logits.grad[:, :, 2].abs().max() < 1e-6  # a word that is shut out learns nothing
+    assert torch.allclose(logits.grad.sum(2), torch.zeros(4, 3), atol=1e-5)
+
+
+def test_noise_given_the_words_is_gumbel_noise() -> None:
+    torch.manual_seed(0)
+    logits = torch.tensor([1.0, 0.0, -1.0]).expand(20_000, 1, 3)
+    tokens = torch.distributions.Categorical(logits=logits).sample()
+    soft = straight_through(logits, tokens, 1.0)
+    drawn = soft.mean((0, 1))
+    assert torch.allclose(drawn, logits[0, 0].softmax(0), atol=0.02)
+
+
+def _grads(part: torch.nn.Module) -> float:
+    return float(sum(p.grad.abs().sum() for p in part.parameters() if p.grad is not None))
+
+
+def test_each_side_of_the_game_moves_its_own_weights_only(run_of) -> None:  # type: ignore[no-untyped-def]
+    run = run_of('gan')
+    objective, batch = run.objective, run.draw(np.random.default_rng(0))
+    assert isinstance(objective, Adversarial)
+    drawn = drawn_calmly(objective, batch, 1)
+    logits = ruled_logits(objective, batch, drawn, 1)
+    by_gumbel(objective.discriminator, batch.scenes, drawn, logits, 1.0)[0].backward()
+    assert _grads(objective.decoder) > 0
+    assert _grads(objective.discriminator) == 0
+    objective.parts.zero_grad(set_to_none=True)
+    judged_loss(objective.discriminator, batch, drawn).backward()
+    assert _grads(objective.decoder) == 0
+    assert _grads(objective.discriminator) > 0
+
+
+@pytest.mark.parametrize('changes', [{}, {'adversarial_gradient': 'policy'}])
+@pytest.mark.parametrize('name', NAMES)
+def test_gradient_reaches_every_part(run_of, name: str, changes: dict[str, object]) -> None:  # type: ignore[no-untyped-def]
+    if changes and name != 'gan':
+        pytest.skip('only gan can choose its gradient')
+    run = run_of(name, free_bits=0.0, **changes)
+    with torch.no_grad():
+        for part in run.trained.values():
+            for p in part.parameters():
+                p.add_(torch.randn_like(p) * 0.05)
+    loss, figures = run.objective.loss(run.draw(np.random.default_rng(0)), 0.5)
+    loss.backward()
+    assert all(math.isfinite(v) for v in figures.values())
+    for part_name, part in run.trained.items():
+        assert _grads(part) > 0, part_name
+
+
+def test_discriminator_learns_to_tell_the_three_apart(run_of) -> None:  # type: ignore[no-untyped-def]
+    run = run_of('gan')
+    batch = run.draw(np.random.default_rng(0))
+    judge = Discriminator(len(run.material.vocabulary), 32, size=32, heads=2, dropout=0.0)
+    made = run.material.encode(['road road car right ahead'] * len(batch.tokens))
+    optimiser = torch.optim.Adam(judge.parameters(), lr=5e-3)
+    for _ in range(80):
+        loss = judged_loss(judge, batch, made)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    s = batch.scenes
+    own = judge(batch.tokens[:, 1:], s.memory, s.bias).softmax(1)[:, OWN]
+    strange = judge(batch.strange[:, 1:], s.memory, s.bias).softmax(1)[:, OWN]
+    assert own.mean() > 0.9
+    assert strange.mean() < 0.1
+
+
+# Runs --------------------------------------------------------------------------------------
+
+
+def _scenes(run: ObjectiveRun) -> Scenes:
+    return Scenes(*run.material.memories.take(range(len(SENTENCES)), CPU))
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_ten_frames_are_learnt_by_heart(run_of, name: str) -> None:  # type: ignore[no-untyped-def]
+    run = run_of(name, objective_steps=110, likelihood_keep=1.0, reward_keep=1.0, beta=0.2)
+    run.train()
+    with torch.no_grad():
+        tokens = run.objective.greedy(_scenes(run)).tolist()
+    said = [run.material.vocabulary.decode(t) for t in tokens]
+    assert sum(a == f'{b}.' for a, b in zip(said, SENTENCES, strict=True)) >= 9, said
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_resumed_run_gives_the_weights_of_an_uninterrupted_one(run_of, name: str) -> None:  # type: ignore[no-untyped-def]
+    whole = run_of(name, objective_steps=5)
+    whole.train()
+    whole.checkpoint.unlink()
+    first = run_of(name, objective_steps=5)
+    for _ in range(2):
+        first.take_step()
+    first.save()
+    rest = run_of(name, objective_steps=5)
+    rest.resume()
+    assert rest.step == 2
+    rest.train()
+    expected = whole.trained.state_dict()
+    for key, value in rest.trained.state_dict().items():
+        assert torch.equal(value, expected[key]), key
+
+
+def test_run_from_other_weights_does_not_go_on_with_a_checkpoint(run_of) -> None:  # type: ignore[no-untyped-def]
+    first = run_of('mle', objective_steps=3)
+    first.take_step()
+    first.save()
+    material = first.material
+    with torch.no_grad():
+        material.decoder.bias.add_(1.0)
+    other = ObjectiveRun(first.config, material, quiet)
+    other.resume()
+    assert other.step == 0
+
+
+def test_latent_tells_a_scene_in_several_ways(run_of) -> None:  # type: ignore[no-untyped-def]
+    run = run_of('vae', objective_steps=3)
+    objective, scenes = run.objective, _scenes(run)
+    assert isinstance(objective, Variational)
+    objective.parts.eval()
+    with torch.no_grad():
+        objective.latent.shift.weight.mul_(30)
+        drawn = objective.sample(scenes, 6, 1.0)
+        still = objective.sample(scenes, 2, 0.0)
+        greedy = objective.greedy(scenes)
+    assert drawn.shape == (60, objective.decoder.length + 1)
+    assert len({tuple(row) for row in drawn[:6].tolist()}) > 1
+    assert torch.equal(still[::2, 1:], greedy)
+    ends = [row.index(EOS) for row in drawn.tolist() if EOS in row]
+    assert all(set(row[row.index(EOS) + 1 :]) <= {PAD} for row in drawn.tolist() if EOS in row)
+    assert all(end > 0 for end in ends)
+
+
+def test_captioner_without_a_latent_is_as_it_was(run_of, captioner: Captioner) -> None:  # type: ignore[no-untyped-def]
+    assert captioner.latent is None
+    assert not any(k.startswith('latent') for k in captioner.state_dict())
+    run = run_of('vae')
+    model = run.material.model
+    assert model.config.latent == 4
+    assert any(k.startswith('latent') for k in model.state_dict())
+    features = model.perceive(torch.zeros(2, 128, 192, 3, dtype=torch.uint8))
+    with torch.no_grad():
+        plain, still = model.describe(features), model.describe(features, torch.zeros(2, 4))
+        model.latent.shift.weight.zero_()
+        none = captioner_of(model).describe(features)
+        zero = model.describe(features, torch.ones(2, 4))
+    assert all(torch.equal(a, b) for a, b in zip(plain, still, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(none, zero, strict=True))
+
+
+def captioner_of(model: Captioner) -> Captioner:
+    model.latent = None
+    return model
+
+
+def test_unknown_settings_are_refused(run_of) -> None:  # type: ignore[no-untyped-def]
+    for changes, words in (
+        ({'name': 'wish'}, 'not known'),
+        ({'name': 'gan', 'adversarial_gradient': 'hope'}, 'gumbel or policy'),
+        ({'name': 'gan', 'gumbel_temperature': 0.0}, 'above 0'),
+        ({'name': 'vae', 'latent': 0}, 'at least 1'),
+    ):
+        name = changes.pop('name')
+        with pytest.raises(ConfigError, match=words):
+            run_of(name, **changes)
+    run = run_of('mle')
+    config = replace(run.config, objective='vae')
+    assert isinstance(
+        new_objective(config, run.material.model, run.material.vocabulary, run.material.judge),
+        Variational,
+    )
