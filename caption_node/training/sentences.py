@@ -62,8 +62,8 @@ def train_sentences(
         last = ObjectiveRun(config, run, tell)
         last.resume()
         last.train()
-        if 'discriminator' in last.trained:
-            judge = last.trained['discriminator']
+        judge = dict(last.trained.named_children()).get('discriminator')
+        if judge is not None:
             write_judge(config.output / JUDGE_FILE, model, judge, vocabulary)
             model.to(config.device)
 

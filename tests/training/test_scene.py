@@ -8,11 +8,15 @@ import pytest
 import torch
 
 from caption_node.description import FIELDS, OBJECT_CLASSES
+from caption_node.training.export import DEFAULT_THRESHOLDS
 from caption_node.training.model.attention import CrossAttention
 from caption_node.training.model.captioner import Captioner
+from caption_node.training.model.detection import SCHEMA_COLUMNS
+from caption_node.training.model.nanodet import NanoDet
 from caption_node.training.model.roles import DERIVED, ObjectRoles
-from caption_node.training.model.scene import Features, derived_columns, field_starts
-from caption_node.training.train import prior_of
+from caption_node.training.model.scene import Features, SceneConfig, derived_columns, field_starts
+from caption_node.training.train import count_what_is_published, prior_of
+from caption_node.vocabulary import SPECIAL, Vocabulary
 
 CAR = OBJECT_CLASSES.index('car')
 PERSON = OBJECT_CLASSES.index('person')
@@ -110,3 +114,15 @@ def test_few_queries_see_what_attention_gives() -> None:
     alone = attention.read(queries[:1], memory, bias)  # the same queries for the whole batch
     assert torch.allclose(alone[0], wanted[0], atol=1e-5)
     assert alone.shape == wanted.shape
+
+
+def test_vehicle_counts_from_the_score_at_which_it_is_published() -> None:
+    torch.manual_seed(0)
+    sizes = SceneConfig()
+    model = Captioner(sizes, Vocabulary(SPECIAL), NanoDet(len(SCHEMA_COLUMNS)))
+    count_what_is_published(model)
+    scores = torch.tensor([[0.2, DEFAULT_THRESHOLDS['car'], 0.6]])
+    gates = model.scene.roles.gates(scores, torch.full((1, 3), 0.1))[0, :, 0].tolist()
+    assert gates[0] < 0.1
+    assert gates[1] == pytest.approx(0.5, abs=1e-4)
+    assert gates[2] > 0.95

@@ -184,7 +184,7 @@ def test_temperature_of_logits_that_are_too_loud_is_found() -> None:
 
 def test_logistic_fit_recovers_its_parameters() -> None:
     x = np.linspace(-3, 3, 2000)
-    w, b = fit_logistic(x, 1 / (1 + np.exp(-(1.7 * x - 0.6))))
+    (w,), b = fit_logistic(x[:, None], 1 / (1 + np.exp(-(1.7 * x - 0.6))))
     assert (w, b) == (pytest.approx(1.7, rel=0.02), pytest.approx(-0.6, rel=0.05))
 
 

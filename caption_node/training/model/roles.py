@@ -126,7 +126,7 @@ class ObjectRoles(nn.Module):
         who, some, values = parts.reshape(-1, k, _PARTS).split([2, 3, len(_VALUES)], 2)
         pointers, sums = members.split([2, 6], 2)
         read = self._read(_point(who, pointers), values)
-        each = torch.cat([F.logsigmoid(-some), self._gates(scores, heights)], 2) * sums
+        each = torch.cat([F.logsigmoid(-some), self.gates(scores, heights)], 2) * sums
         none, counted = each.sum(1).split(3, 1)  # (B, 3) each
         unseen = F.pad(F.logsigmoid(-self.unseen), (0, 1))  # of people on the road none is unseen
         none = (none + unseen).clamp(max=-_FLOOR)
@@ -148,7 +148,7 @@ class ObjectRoles(nn.Module):
         none = (1 - pointers.sum(2))[:, self.pointed]
         return torch.cat([none, mixed], 1).clamp(min=_FLOOR).log()
 
-    def _gates(self, scores: Tensor, heights: Tensor) -> Tensor:
+    def gates(self, scores: Tensor, heights: Tensor) -> Tensor:
         """Return (B, K, 3), how much each box counts as one of each kind, 0..1."""
         likely = scores.clamp(0.02, 0.98)
         sure = torch.log(likely / (1 - likely))[:, :, None]
