@@ -142,7 +142,7 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
 
 def test_ten_pictures_are_learnt_by_heart(labels: Path, tmp_path: Path) -> None:
     config = replace(
-        SMALL, steps=120, batch=10, held_out=0.0, shift=0.0, brightness=0.0, dropout=0.0,
+        SMALL, steps=80, batch=10, held_out=0.0, shift=0.0, brightness=0.0, dropout=0.0,
         label_smoothing=0.0, warmup=10, learning_rate=3e-3,
     )  # fmt: skip
     data = data_of(labels, config, tmp_path / 'work')
@@ -152,7 +152,7 @@ def test_ten_pictures_are_learnt_by_heart(labels: Path, tmp_path: Path) -> None:
     before = run.losses(data.take(data.train))[1]['words']
     run.train()
     run.trained.eval()
-    assert run.losses(data.take(data.train))[1]['words'] < 0.25 * before
+    assert run.losses(data.take(data.train))[1]['words'] < 0.3 * before
 
 
 def test_unknown_values_do_not_count_in_the_loss_of_fields() -> None:

@@ -18,7 +18,6 @@ from caption_node.image_codec import read_image
 from caption_node.preprocess import letterbox
 from caption_node.training.data import build_vocabulary, encode_sentence
 from caption_node.training.own.config import OwnConfig
-from caption_node.vocabulary import Vocabulary
 
 
 @dataclass
@@ -129,8 +128,3 @@ def targets_of(values: Mapping[str, Value], table: Mapping[str, Field]) -> list[
         else:
             numbers.append(int(value))
     return numbers
-
-
-def decode_first(vocabulary: Vocabulary, tokens: Tensor) -> str:
-    """Return the sentence of a row of tokens that begins with BOS."""
-    return vocabulary.decode(tokens[1:].tolist())
