@@ -85,7 +85,8 @@ def _denied(caption: str, frame: LabelledFrame | None, row: Row) -> list[str]:
     """Name denied claims; of a varied frame, boxes and sides are not known."""
     if frame is not None:
         return denied_claims(caption, frame, frame.annotations[0])
-    return [claim for claim in false_claims(caption, row) if ' on the ' not in claim]
+    known = {**row, 'caption': row['caption'] or ''}
+    return [claim for claim in false_claims(caption, known) if ' on the ' not in claim]
 
 
 def published(logits: NDArray[np.float32], temperatures: Mapping[str, float]) -> Mapping[str, Any]:
