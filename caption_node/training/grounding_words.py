@@ -109,7 +109,8 @@ GROUPS = (
         _words('snow snowy snowfall slush slushy'),
         values=(('weather', 'snow'), ('surface', 'snow')),
     ),
-    WordGroup(_words('night headlights unlit'), values=(('time', 'night'), ('time', 'dusk'))),
+    WordGroup(_words('night'), values=(('time', 'night'),)),
+    WordGroup(_words('headlights unlit'), values=(('time', 'night'), ('time', 'dusk'))),
     WordGroup(
         _words('sun sunny sunlit sunshine sun-dappled backlit shade shaded shadow shadows glare'),
         values=(('weather', 'clear'),),
