@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from caption_node.errors import ImageDecodeError
 from caption_node.frame import MAX_PIXELS
 
+# OpenCV prints warnings of its own about broken files; it reads this when it is first imported.
+os.environ.setdefault('OPENCV_LOG_LEVEL', 'ERROR')
+
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 MAX_FILE_BYTES = 256 * 1024 * 1024
 
@@ -41,8 +44,6 @@ def decode_image(data: bytes | memoryview, name: str) -> NDArray[np.uint8]:
             'scale it down before it is described',
         )
     _check_complete(data, name)
-    # OpenCV would print its own warning for broken files on standard error.
-    os.environ.setdefault('OPENCV_LOG_LEVEL', 'ERROR')
     import cv2
 
     try:

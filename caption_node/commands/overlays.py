@@ -151,9 +151,9 @@ def _write_picture(target: Path, item: Described[Source]) -> None:
 
     assert item.frame is not None
     drawn = draw_overlay(item.frame.pixels_rgb, item.description)
-    done, data = cv2.imencode(
-        target.suffix, drawn[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
-    )
+    is_jpeg = target.suffix.lower() in ('.jpg', '.jpeg')
+    options = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY] if is_jpeg else []
+    done, data = cv2.imencode(target.suffix, drawn[:, :, ::-1], options)
     try:
         if not done:
             raise OSError('OpenCV cannot encode it')
