@@ -4,15 +4,15 @@
 
 import sys
 from time import monotonic
-from types import TracebackType
 from typing import Any
 
+from caption_node.closing import Closed
 from caption_node.commands.lines import say
 
 LINE_PERIOD_S = 5.0
 
 
-class Progress:
+class Progress(Closed):
     """
     Counts frames and shows how it goes.
 
@@ -41,16 +41,13 @@ class Progress:
             self._start_bar()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Take the bar away and say how it went."""
         if self._bar is not None:
             self._bar.stop()
         if not self._is_quiet and self.done:
             say(self._state())
+        self._is_quiet = True
 
     def advance(self, is_error: bool) -> None:
         """Count one frame."""

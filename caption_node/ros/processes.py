@@ -8,15 +8,15 @@ from pathlib import Path
 import signal
 import subprocess
 import sys
-from types import TracebackType
 
+from caption_node.closing import Closed
 from caption_node.errors import BackendUnavailableError
 
 _PATIENCE_S = 6.0
 _TAIL = 12
 
 
-class Child:
+class Child(Closed):
     """
     A process whose output goes into a file. Use it as a context manager: it ends with the block.
 
@@ -57,7 +57,7 @@ class Child:
         lines = self.log.read_text(errors='replace').splitlines()
         return '\n'.join(lines[-_TAIL:])
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Ask it to end, ever more firmly; returns when it has."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
             if self._process.poll() is not None:
@@ -68,17 +68,6 @@ class Child:
             except subprocess.TimeoutExpired:
                 continue
         self._file.close()
-
-    def __enter__(self) -> 'Child':
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.end()
 
 
 def environment_for(domain_id: int) -> dict[str, str]:

@@ -17,7 +17,6 @@ from torch.nn import functional as F
 
 from caption_node.training.model.scene import SceneConfig
 from caption_node.training.model.writing import SHUT, SentenceWriter, split_evenly
-from caption_node.vocabulary import BOS, EOS
 
 KeysValues = tuple[Tensor, Tensor]
 Weights = tuple[Tensor, Tensor]
@@ -76,27 +75,22 @@ class DecoderLayer(nn.Module):
         keys, values = both.transpose(1, 2).split(self.heads, 1)
         return keys, values
 
-    def forward(
-        self, x: Tensor, scene: KeysValues, bias: Tensor, past: KeysValues | None = None
-    ) -> tuple[Tensor, KeysValues]:
+    def forward(self, x: Tensor, scene: KeysValues, bias: Tensor) -> Tensor:
         """
         Read N words at once, as in training, for several sentences about each scene.
 
         :param x: (B * S, N, D): S sentences in a row for each of B scenes.
         :param scene: Keys and values of the memory, (B, heads, M, D / heads) each.
-        :param bias: (B, 1, N, M + P): hides absent tokens and later words; P words with the past.
-        :param past: Keys and values of the words before, (B * S, heads, P - N, D / heads) each.
-        :returns: (B * S, N, D), and keys and values of all words.
+        :param bias: (B, 1, N, M + N): hides absent tokens and later words.
+        :returns: (B * S, N, D).
         """
         words, hidden = self.project(self.norm(x)).split([3 * self.width, self.hidden], 2)
         head = self.width // self.heads
         words = words.reshape(-1, int(x.shape[1]), 3 * self.heads, head).transpose(1, 2)
         q, k, v = words.split(self.heads, 1)
-        if past is not None:
-            k, v = torch.cat([past[0], k], 2), torch.cat([past[1], v], 2)
         y = self._attend(q, (k, v), scene, bias).transpose(1, 2).reshape(x.shape)
         y = torch.cat([y, self.dropout(F.relu(hidden))], 2)
-        return x + self.dropout(self.out(y)), (k, v)
+        return x + self.dropout(self.out(y))
 
     def _attend(self, q: Tensor, words: KeysValues, scene: KeysValues, bias: Tensor) -> Tensor:
         """Attend to scene and words under one softmax; (B * S, heads, N, D / heads)."""
@@ -203,43 +197,8 @@ class TextDecoder(SentenceWriter[TextState]):
         later = self.causal[:n, :n].expand(memory.shape[0], 1, n, n)
         bias = torch.cat([scene_bias.expand(-1, 1, n, m), later], 3)
         for layer in self._layers():
-            x, _ = layer(x, layer.scene_keys_values(memory), bias)
+            x = layer(x, layer.scene_keys_values(memory), bias)
         return self.norm(x) @ self.embedding.weight.T + self.bias
-
-    @torch.no_grad()
-    def sample(
-        self,
-        memory: Tensor,
-        scene_bias: Tensor,
-        evidence: Tensor,
-        sentences: int,
-        temperature: float = 1.0,
-    ) -> Tensor:
-        """
-        Draw sentences at random, by the rules of the greedy loop.
-
-        :param sentences: S, how many for each scene.
-        :param temperature: Below 1 likely words get likelier.
-        :returns: (B * S, T + 1) int64 from BOS on, PAD behind the end.
-        """
-        layers = self._layers()
-        scenes = [layer.scene_keys_values(memory) for layer in layers]
-        evidence = evidence.repeat_interleave(sentences, 0)
-        past: list[KeysValues | None] = [None] * len(layers)
-        token = torch.full_like(evidence[:, :1], BOS, dtype=torch.int64)
-        tokens = [token]
-        alive = torch.ones_like(token)
-        for t in range(self.length):
-            x = self.embedding(token) + self.place[:, t : t + 1]
-            bias = F.pad(scene_bias, (0, t + 1))
-            for i, layer in enumerate(layers):
-                x, past[i] = layer(x, scenes[i], bias, past[i])
-            logits = self.norm(x) @ self.embedding.weight.T + self.bias
-            logits = (logits + self.shut(torch.cat(tokens, 1), evidence)[:, -1:])[:, 0]
-            token = torch.multinomial((logits / temperature).softmax(1), 1)
-            tokens.append(token * alive)
-            alive = alive * (token != EOS).to(torch.int64)
-        return torch.cat(tokens, 1)
 
     def _remember(self, memory: Tensor, scene_bias: Tensor) -> list[KeysValues]:
         """Project the memory for all layers at once; see :meth:`DecoderLayer.step`."""

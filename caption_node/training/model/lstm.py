@@ -12,12 +12,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from caption_node.training.model.latent import pooled
 from caption_node.training.model.scene import SceneConfig
 from caption_node.training.model.writing import SentenceWriter
-from caption_node.vocabulary import BOS, EOS
 
 
 @dataclass
@@ -99,43 +97,9 @@ class LstmDecoder(SentenceWriter[LstmState]):
         x = self.embedding(tokens)
         if ours is not None:
             x = x + ours[:, None, None] * self.tone
-        state = self._begin_each(memory, scene_bias, len(tokens) // len(memory))
+        state = self.begin_each(memory, scene_bias, len(tokens) // len(memory))
         read = []
         for t, word in enumerate(self.dropout(x).unbind(1)):
             y, state = self.step(word, t, state)
             read.append(y)
         return torch.stack(read, 1) @ self.embedding.weight.T + self.bias
-
-    @torch.no_grad()
-    def sample(
-        self,
-        memory: Tensor,
-        scene_bias: Tensor,
-        evidence: Tensor,
-        sentences: int,
-        temperature: float = 1.0,
-    ) -> Tensor:
-        """
-        Draw sentences at random, by the rules of the greedy loop.
-
-        :param sentences: S, how many for each scene.
-        :param temperature: 1 draws from the decoder's own distribution, less is more careful.
-        :returns: (B * S, T + 1) int64 from BOS on, PAD behind the end.
-        """
-        state = self._begin_each(memory, scene_bias, sentences)
-        evidence = evidence.repeat_interleave(sentences, 0)
-        token = torch.full_like(evidence[:, :1], BOS, dtype=torch.int64)
-        tokens, alive = [token], torch.ones_like(token)
-        for t in range(self.length):
-            x, state = self.step(self.embedding(token[:, 0]), t, state)
-            logits = F.linear(x, self.embedding.weight, self.bias)
-            logits = logits + self.shut(torch.cat(tokens, 1), evidence)[:, -1]
-            token = torch.multinomial((logits / temperature).softmax(1), 1)
-            tokens.append(token * alive)
-            alive = alive * (token != EOS).to(torch.int64)
-        return torch.cat(tokens, 1)
-
-    def _begin_each(self, memory: Tensor, scene_bias: Tensor, sentences: int) -> LstmState:
-        return self.begin(
-            memory.repeat_interleave(sentences, 0), scene_bias.repeat_interleave(sentences, 0)
-        )

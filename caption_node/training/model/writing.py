@@ -115,6 +115,44 @@ class SentenceWriter(nn.Module, Generic[StateT]):
         :returns: (B, D) what is held against the embeddings of all words, and the state.
         """
 
+    def begin_each(self, memory: Tensor, scene_bias: Tensor, sentences: int) -> StateT:
+        """Return the state of several sentences in a row about each scene."""
+        return self.begin(
+            memory.repeat_interleave(sentences, 0), scene_bias.repeat_interleave(sentences, 0)
+        )
+
+    @torch.no_grad()
+    def sample(
+        self,
+        memory: Tensor,
+        scene_bias: Tensor,
+        evidence: Tensor,
+        sentences: int,
+        temperature: float = 1.0,
+    ) -> Tensor:
+        """
+        Draw sentences at random, by the rules of the greedy loop.
+
+        :param sentences: S, how many for each scene.
+        :param temperature: 1 draws from the decoder's own distribution, less is more careful.
+        :returns: (B * S, T + 1) int64 from BOS on, PAD behind the end.
+        """
+        state = self.begin_each(memory, scene_bias, sentences)
+        missing = (1 - evidence.repeat_interleave(sentences, 0)) * SHUT
+        token = torch.full_like(missing[:, 0], BOS, dtype=torch.int64)
+        tokens, alive = [token], torch.ones_like(token)
+        worn = torch.zeros_like(self.special)
+        for t in range(self.length):
+            x, state = self.step(self.embedding(token), t, state)
+            same = (token[:, None] == self.ids).to(missing)
+            worn = worn + same * self.weary
+            shut = (self.triggers[token] * missing) @ self.groups + same * SHUT - worn
+            logits = F.linear(x, self.embedding.weight, self.bias) + self.special + shut
+            token = torch.multinomial((logits / temperature).softmax(1), 1)[:, 0]
+            tokens.append(token * alive)
+            alive = alive * (token != EOS).to(torch.int64)
+        return torch.stack(tokens, 1)
+
     def shut(self, tokens: Tensor, evidence: Tensor) -> Tensor:
         """
         Return what the rules add to the logits of the words that follow.
