@@ -21,7 +21,6 @@ import os
 from pathlib import Path
 import random
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -312,10 +311,19 @@ def run(
 
 
 def growth_percent(memory_mb: list[float]) -> float:
-    """Return by how much the last fifth lies above the second: in the first one memory settles."""
+    """
+    Return by how much the last two fifths lie above the second and third, lower quartiles each.
+
+    In the first fifth memory settles. A leak lifts its floor; a burst of large images, which ends,
+    does not.
+    """
     fifth = max(1, len(memory_mb) // 5)
-    before = statistics.median(memory_mb[fifth : 2 * fifth])
-    return (statistics.median(memory_mb[-fifth:]) / before - 1) * 100
+    before, after = memory_mb[fifth : 3 * fifth], memory_mb[-2 * fifth :]
+    return (_lower_quartile(after) / _lower_quartile(before) - 1) * 100
+
+
+def _lower_quartile(values: list[float]) -> float:
+    return sorted(values)[len(values) // 4]
 
 
 def main() -> int:
