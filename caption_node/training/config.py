@@ -10,7 +10,9 @@ import yaml
 
 from caption_node.errors import ConfigError
 
-_KINDS = {
+RANDOM = 'random'
+"""In place of an encoder's file: begin with random weights."""
+CHOICES = {
     'encoder_kind': ('nanodet', 'resnet18', 'resnet34', 'resnet50', 'mobilenet_v2'),
     'decoder': ('transformer', 'lstm'),
 }
@@ -66,9 +68,14 @@ class TrainConfig:
     :param objective_steps: Its steps; ``self_critical`` goes by ``reward_steps``.
     :param scheduled_share: Share of the words read that are the model's own at its end (``mle``).
     :param latent: Z, dimensions of the latent (``vae``, ``vae_gan``).
-    :param kl_ramp: Share of the steps over which the divergence from the prior comes to count.
+    :param latent_rate: Peak rate of what is new beside the decoder for it: reader and prior.
+    :param kl_start: Share of the steps in which the divergence from the prior does not count.
+    :param kl_ramp: Share of the steps behind them over which it comes to count.
     :param free_bits: Nats of every dimension that cost nothing.
-    :param word_drop: Share of the words that the decoder may not read, so that it reads z.
+    :param word_drop: Share of the words that the decoder may not read, so that it reads z; in
+        half of the sentences.
+    :param school_steps: Steps that the discriminator takes before the writer has to please it
+        (``gan``, ``vae_gan``), with batches and a peak rate of their own.
     :param adversarial_weight: Weight of the discriminator's opinion (``gan``).
     :param adversarial_gradient: How it reaches the words: ``gumbel`` or ``policy``.
     :param gumbel_temperature: Of the straight-through Gumbel-softmax.
@@ -142,11 +149,16 @@ class TrainConfig:
     objective_batch: int = 24
     objective_rate: float = 3.0e-4
     discriminator_rate: float = 5.0e-4
+    school_steps: int = 200
+    school_batch: int = 64
+    school_rate: float = 2.0e-3
     scheduled_share: float = 0.0
     latent: int = 16
-    kl_ramp: float = 0.4
-    free_bits: float = 0.1
-    word_drop: float = 0.2
+    latent_rate: float = 1.0e-3
+    kl_start: float = 0.3
+    kl_ramp: float = 0.7
+    free_bits: float = 0.5
+    word_drop: float = 0.8
     adversarial_weight: float = 1.0
     adversarial_gradient: str = 'gumbel'
     gumbel_temperature: float = 1.0
@@ -187,7 +199,7 @@ def load_config(path: Path) -> TrainConfig:
     for side in ('height', 'width'):
         if getattr(config, side) <= 0 or getattr(config, side) % 128:
             raise ConfigError(f'{path}: {side} should be a multiple of 128')
-    for name, kinds in _KINDS.items():
+    for name, kinds in CHOICES.items():
         if getattr(config, name) not in kinds:
             raise ConfigError(
                 f'{path}: no {name} {getattr(config, name)!r}', 'there are: ' + ', '.join(kinds)

@@ -11,11 +11,10 @@ from torch import nn
 
 from caption_node.cli import main
 from caption_node.errors import BundleError, ConfigError
-from caption_node.training.config import load_config
+from caption_node.training.config import RANDOM, load_config
 from caption_node.training.model.detection import SCHEMA_COLUMNS
 from caption_node.training.model.encoders import (
     ENCODERS,
-    RANDOM,
     BackboneDetector,
     early_parts,
     load_detector,

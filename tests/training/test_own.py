@@ -8,9 +8,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 import pytest
 
 torch = pytest.importorskip('torch', reason='PyTorch is not installed (setup.sh --with-training)')
+
+from safetensors.torch import save_file  # noqa: E402
 
 from caption_node.backends.onnx_runtime import OnnxRuntimeBackend  # noqa: E402
 from caption_node.bundle import Bundle  # noqa: E402
@@ -31,9 +34,10 @@ from caption_node.scenes.phantoms import (  # noqa: E402
 from caption_node.stream import SceneStream  # noqa: E402
 from caption_node.training.own.config import OwnConfig, load_own_config  # noqa: E402
 from caption_node.training.own.data import OwnData  # noqa: E402
-from caption_node.training.own.model import field_loss  # noqa: E402
+from caption_node.training.own.model import OwnCaptioner, field_loss  # noqa: E402
 from caption_node.training.own.run import OwnRun, new_model  # noqa: E402
 from tests.own_model import ROWS, SIZE, TABLE, write_own_model  # noqa: E402
+from tests.training.published import random_checkpoint  # noqa: E402
 
 SMALL = OwnConfig(height=64, width=64, tokens=20, batch=4, warmup=2, min_count=1, held_out=0.2)
 
@@ -73,19 +77,47 @@ def test_one_command_trains_and_the_bundle_describes(labels: Path, tmp_path: Pat
     assert set(json.loads(json.dumps(said.to_json()))['scene']) == set(said.scene)
 
 
-@pytest.mark.parametrize('table', [TABLE, {}])
-def test_the_graph_says_what_the_network_says(tmp_path: Path, table: dict[str, Field]) -> None:
-    model = write_own_model(tmp_path / 'own', table)
-    images = np.zeros((4, SIZE, SIZE, 3), np.uint8)
-    images[1, :, : SIZE // 2] = images[2, : SIZE // 4] = (250, 20, 90)
-    images[3] = np.random.default_rng(0).integers(0, 256, images[3].shape)
+# The larger ones train for driving, in test_other_networks.py.
+PAIRS = [
+    ('small', 'lstm'), ('nanodet', 'lstm'), ('resnet18', 'transformer'), ('mobilenet_v2', 'lstm'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(('encoder', 'decoder'), PAIRS)
+def test_every_encoder_and_decoder_trains_and_is_exported(
+    labels: Path, tmp_path: Path, encoder: str, decoder: str
+) -> None:
+    settings = {
+        'encoder_kind': encoder, 'decoder': decoder, 'height': 64, 'width': 64, 'tokens': 8,
+        'batch': 2, 'steps': 2, 'warmup': 1, 'min_count': 1, 'fields': ROWS,
+        'threads': 1,
+    }  # fmt: skip
+    (tmp_path / 'own.yaml').write_text(json.dumps(settings))
+    line = ['train', '--data', str(labels), '--config', str(tmp_path / 'own.yaml')]
+    where = ['--output', str(tmp_path / 'model'), '--work', str(tmp_path / 'work')]
+    assert main([*line, *where]) == 0
+
+    config = load_own_config(tmp_path / 'own.yaml')
+    bundle = Bundle.load(tmp_path / 'model')
+    assert bundle.table == config.fields
+    torch.manual_seed(config.seed)
+    model = new_model(config, len(bundle.vocabulary))
+    begun = {k: v.clone() for k, v in model.state_dict().items()}
+    saved = torch.load(tmp_path / 'work' / 'checkpoint.pt', weights_only=True)['average']
+    model.load_state_dict({k[6:]: v for k, v in saved.items() if k.startswith('model.')})
+    parts = {k.split('.')[0] for k, v in model.state_dict().items() if (v != begun[k]).any()}
+    assert parts >= {'encoder', 'decoder', 'queries', 'heads', 'embed'}
+    images = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
+    assert_graph_equals(model.eval(), bundle, images)
+
+
+def assert_graph_equals(model: OwnCaptioner, bundle: Bundle, images: NDArray[np.uint8]) -> None:
     with torch.no_grad():
         tokens, logp, boxes, _, score, scene, embedding = model(torch.from_numpy(images))
-    backend = OnnxRuntimeBackend(Bundle.load(tmp_path / 'own'), 1)
+    backend = OnnxRuntimeBackend(bundle, 1)
     outputs = backend.run(images)
     backend.close()
     assert outputs.tokens.tolist() == tokens.tolist()
-    assert len({tuple(row) for row in tokens.tolist()}) > 1
     for ours, theirs in (
         (outputs.token_logp, logp), (outputs.scene, scene), (outputs.embedding, embedding),
         (outputs.boxes, boxes), (outputs.box_score, score),
@@ -93,6 +125,38 @@ def test_the_graph_says_what_the_network_says(tmp_path: Path, table: dict[str, F
         np.testing.assert_allclose(ours, theirs.numpy(), atol=2e-4)
     assert not outputs.boxes.any()
     assert not outputs.box_score.any()
+
+
+def test_features_of_a_file_stay_unless_a_rate_is_set(labels: Path, tmp_path: Path) -> None:
+    file = tmp_path / 'mobilenet.safetensors'
+    save_file({k: v.contiguous() for k, v in random_checkpoint('mobilenet_v2').items()}, file)
+    given = replace(SMALL, encoder_kind='mobilenet_v2', encoder=str(file), steps=1, warmup=0)
+    for rate, moves in ((0.0, False), (1e-3, True)):
+        config = replace(given, encoder_rate=rate)
+        data = data_of(labels, config, tmp_path / 'work')
+        run = OwnRun(config, new_model(config, len(data.vocabulary)), data, tmp_path / 'work')
+        before = {k: v.clone() for k, v in run.model.state_dict().items()}
+        run.take_step()
+        now = run.model.state_dict()
+        kept = [
+            k for k in now if k.startswith('encoder.detector.') and (now[k] != before[k]).any()
+        ]
+        assert bool(kept) == moves
+        assert (now['encoder.from_c4.weight'] != before['encoder.from_c4.weight']).any()
+        rates = [group['lr'] for group in run.optimiser.param_groups]
+        assert rates == pytest.approx([config.learning_rate, rate][: 1 + moves])
+
+
+@pytest.mark.parametrize('table', [TABLE, {}])
+def test_the_graph_says_what_the_network_says(tmp_path: Path, table: dict[str, Field]) -> None:
+    model = write_own_model(tmp_path / 'own', table)
+    images = np.zeros((4, SIZE, SIZE, 3), np.uint8)
+    images[1, :, : SIZE // 2] = images[2, : SIZE // 4] = (250, 20, 90)
+    images[3] = np.random.default_rng(0).integers(0, 256, images[3].shape)
+    assert_graph_equals(model, Bundle.load(tmp_path / 'own'), images)
+    with torch.no_grad():
+        tokens = model(torch.from_numpy(images))[0]
+    assert len({tuple(row) for row in tokens.tolist()}) > 1
 
 
 def test_streams_and_overlays_take_descriptions_without_roads(tmp_path: Path) -> None:
@@ -190,7 +254,9 @@ def test_facts_are_read_back_from_every_wording() -> None:
 @pytest.mark.parametrize(
     'text',
     ['steps: many', 'stpes: 3', 'height: 100', 'fields: [{name: light, kind: boolean}]',
-     'tokenizer: syllables', '- 1', 'batch: 0', 'a: [', 'fields: {a: b}', 'steps: true'],
+     'tokenizer: syllables', 'encoder_kind: vgg', 'decoder: gru', 'encoder: small', 'height: -64',
+     'encoder_kind: nanodet\nheight: 96', 'encoder_rate: -1', 'learning_rate: 0', '- 1',
+     'batch: 0', 'a: [', 'fields: {a: b}', 'steps: true'],
 )  # fmt: skip
 def test_configurations_that_are_none_are_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / 'c.yaml'

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from caption_node.errors import BundleError, ConfigError
+from caption_node.training.config import RANDOM
 from caption_node.training.model.backbones import (
     DEVIATION_RGB,
     MEAN_RGB,
@@ -37,8 +38,6 @@ from caption_node.training.model.nanodet import (
 from caption_node.training.tensor_file import read_tensors
 
 ENCODERS = ('nanodet', 'resnet18', 'resnet34', 'resnet50', 'mobilenet_v2')
-RANDOM = 'random'
-"""In place of a file: begin with random weights."""
 _CHANNELS = (116, 232, 464)
 _FIRST_SCORE = 0.01
 _NORM = ('weight', 'bias', 'running_mean', 'running_var')

@@ -4,6 +4,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,15 @@ import yaml
 from caption_node.datasets.fields import read_table
 from caption_node.description import Field
 from caption_node.errors import ConfigError
+from caption_node.training.config import CHOICES, RANDOM
 from caption_node.vocabulary import TOKENIZERS
+
+SMALL = 'small'
+_CHOICES = {
+    'tokenizer': tuple(TOKENIZERS),
+    'encoder_kind': (SMALL, *CHOICES['encoder_kind']),
+    'decoder': CHOICES['decoder'],
+}
 
 
 @dataclass(frozen=True)
@@ -24,8 +33,12 @@ class OwnConfig:
     :param licence: Terms of the weights, for the manifest.
     :param tokenizer: ``words``, or ``characters`` for writing without spaces.
     :param fields: Table of fields; empty: sentences only.
-    :param encoder: ``small``: a small CNN from random weights; else the published NanoDet-Plus-m
-        as an ONNX file, whose features are used as they are.
+    :param encoder_kind: ``small``, a plain CNN, or one of ``training.model.encoders.ENCODERS``.
+    :param encoder: File that the encoder begins with, see ``docs/networks.md``; ``random``: none,
+        and always so for ``small``.
+    :param encoder_rate: Peak learning rate of an encoder from a file; 0 takes its features as
+        they are. A random one learns at ``learning_rate`` unless this says otherwise.
+    :param decoder: ``transformer`` or ``lstm``.
     :param height: Height of the input, pixels, a multiple of 32, with NanoDet of 64.
     :param width: Width of the input, pixels, as ``height``.
     :param tokens: T, tokens and marks of one sentence at most.
@@ -40,7 +53,10 @@ class OwnConfig:
     licence: str = 'unstated'
     tokenizer: str = 'words'
     fields: Mapping[str, Field] = field(default_factory=dict)
-    encoder: str = 'small'
+    encoder_kind: str = 'small'
+    encoder: str = RANDOM
+    encoder_rate: float = 0.0
+    decoder: str = 'transformer'
     height: int = 128
     width: int = 128
     tokens: int = 32
@@ -95,10 +111,18 @@ def load_own_config(path: Path | None) -> OwnConfig:
 
 
 def _check(path: Path, config: OwnConfig) -> None:
-    if config.tokenizer not in TOKENIZERS:
-        raise ConfigError(f'{path}: tokenizer should be one of ' + ', '.join(TOKENIZERS))
+    for name, choices in _CHOICES.items():
+        if getattr(config, name) not in choices:
+            raise ConfigError(
+                f'{path}: no {name} {getattr(config, name)!r}', 'there are: ' + ', '.join(choices)
+            )
+    if config.encoder_kind == SMALL and config.encoder != RANDOM:
+        raise ConfigError(
+            f'{path}: encoder {config.encoder!r} needs its encoder_kind',
+            'there are: ' + ', '.join(_CHOICES['encoder_kind'][1:]) + '; small begins at random',
+        )
     for side in ('height', 'width'):
-        step = 32 if config.encoder == 'small' else 64
+        step = 64 if config.encoder_kind == 'nanodet' else 32
         if not 64 <= getattr(config, side) <= 2048 or getattr(config, side) % step:
             raise ConfigError(f'{path}: {side} should be a multiple of {step}, 64 to 2048')
     for name in ('batch', 'tokens', 'threads', 'min_count'):
@@ -106,6 +130,8 @@ def _check(path: Path, config: OwnConfig) -> None:
             raise ConfigError(f'{path}: {name} should be 1 or more')
     if not 0 <= config.held_out < 0.9 or config.steps < 0:
         raise ConfigError(f'{path}: held_out lies in 0..0.9, and steps are 0 or more')
+    if not (config.learning_rate > 0 and 0 <= config.encoder_rate < math.inf):
+        raise ConfigError(f'{path}: learning_rate is above 0, encoder_rate 0 or more')
 
 
 def _convert(kind: str, value: Any) -> Any:

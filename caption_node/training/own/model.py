@@ -16,7 +16,8 @@ from torch.nn import functional as F
 
 from caption_node.description import Field
 from caption_node.training.model.attention import Layer
-from caption_node.training.model.decoder import TextDecoder
+from caption_node.training.model.captioner import DECODERS
+from caption_node.training.model.encoders import BackboneDetector, Detector
 from caption_node.training.model.nanodet import NanoDet
 from caption_node.training.model.scene import GridEncoder, SceneConfig
 from caption_node.training.model.writing import for_each
@@ -70,17 +71,54 @@ class SmallEncoder(nn.Module):
 
 
 class NanoDetFeatures(nn.Module):
-    """The features of a published detector as they are, and a head that learns what they mean."""
+    """One token for every 32 x 32 pixels from NanoDet-Plus; its head is not asked."""
 
     def __init__(self, config: SceneConfig, detector: NanoDet) -> None:
         super().__init__()
-        self.detector = detector.requires_grad_(False)
+        self.detector = detector
         self.grid = GridEncoder(config)
 
     def forward(self, rgb: Tensor) -> Tensor:
         """(B, 3, H, W) float 0..255 to (B, M, D)."""
         (_, c4, c5), levels, _ = self.detector(rgb)
-        return self.grid(c4.detach(), c5.detach(), levels[2].detach())
+        return self.grid(c4, c5, levels[2])
+
+
+class BackboneFeatures(nn.Module):
+    """One token for every 16 x 16 pixels from ResNet or MobileNetV2, of two of its stages."""
+
+    mean_rgb: Tensor
+    scale_rgb: Tensor
+
+    def __init__(self, config: SceneConfig, detector: BackboneDetector) -> None:
+        super().__init__()
+        self.detector = detector.backbone
+        self.register_buffer('mean_rgb', detector.mean_rgb, persistent=False)
+        self.register_buffer('scale_rgb', detector.scale_rgb, persistent=False)
+        _, c4, c5 = detector.backbone.channels
+        self.from_c4 = nn.Conv2d(c4, config.width, 1)
+        self.from_c5 = nn.Conv2d(c5, config.width, 1)
+        rows, columns = config.height // 16, config.width_px // 16
+        self.place = nn.Parameter(torch.randn(1, config.width, rows, columns) * 0.02)
+        self.norm = nn.LayerNorm(config.width)
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        """(B, 3, H, W) float 0..255 to (B, M, D)."""
+        _, c4, c5 = self.detector((rgb - self.mean_rgb) * self.scale_rgb)
+        wide = F.interpolate(
+            self.from_c5(c5), scale_factor=2.0, mode='bilinear', align_corners=False
+        )
+        x = F.relu(self.from_c4(c4) + wide) + self.place
+        return self.norm(x.flatten(2).transpose(1, 2))
+
+
+def new_encoder(config: SceneConfig, detector: Detector | None) -> nn.Module:
+    """Return what makes tokens of pixels, all of one shape to those that read them."""
+    if detector is None:
+        return SmallEncoder(config)
+    if isinstance(detector, NanoDet):
+        return NanoDetFeatures(config, detector)
+    return BackboneFeatures(config, detector)
 
 
 class OwnCaptioner(nn.Module):
@@ -97,13 +135,12 @@ class OwnCaptioner(nn.Module):
         config: SceneConfig,
         words: int,
         table: Mapping[str, Field],
-        detector: NanoDet | None = None,
+        detector: Detector | None = None,
     ) -> None:
         super().__init__()
         self.config = config
         width = config.width
-        self.encoder: nn.Module
-        self.encoder = NanoDetFeatures(config, detector) if detector else SmallEncoder(config)
+        self.encoder = new_encoder(config, detector)
         # One query more than fields: what the embedding is made of.
         self.queries = nn.Parameter(torch.randn(1, len(table) + 1, width) * 0.02)
         sizes = (width, config.heads, config.feed_forward, config.dropout)
@@ -112,7 +149,8 @@ class OwnCaptioner(nn.Module):
         self.heads = nn.ModuleList(nn.Linear(width, f.width) for f in table.values())
         self.embed = nn.Linear(width, config.embedding)
         nobody = torch.zeros(1, words)
-        self.decoder = TextDecoder(config, words, nobody, nobody.T, nobody[0])
+        kind = DECODERS[config.decoder]
+        self.decoder = kind(config, words, nobody, nobody.T, nobody[0])
 
     def tell(self, image: Tensor) -> Told:
         """

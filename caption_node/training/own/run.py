@@ -18,11 +18,12 @@ from torch import Tensor, nn
 from caption_node.datasets.items import Item
 from caption_node.errors import ConfigError
 from caption_node.training.calibrate import fit_logistic, fit_temperatures
+from caption_node.training.config import RANDOM
 from caption_node.training.export import write_bundle
-from caption_node.training.model.nanodet import load_nanodet
+from caption_node.training.model.encoders import load_detector
 from caption_node.training.model.scene import SceneConfig
 from caption_node.training.objectives.mle import SentenceEncoder, contrast_loss, word_loss
-from caption_node.training.own.config import OwnConfig
+from caption_node.training.own.config import SMALL, OwnConfig
 from caption_node.training.own.data import OwnBatch, OwnData
 from caption_node.training.own.model import OwnCaptioner, field_loss
 from caption_node.training.progress import Journal, log
@@ -45,9 +46,8 @@ class OwnRun(Stage):
         self.work = work
         self.sentences = SentenceEncoder(len(data.vocabulary), model.config.embedding)
         trained = nn.ModuleDict({'model': model, 'sentences': self.sentences})
-        learning = [p for p in trained.parameters() if p.requires_grad]
         optimiser = torch.optim.AdamW(
-            learning, lr=config.learning_rate, weight_decay=config.weight_decay
+            _groups(config, trained), lr=config.learning_rate, weight_decay=config.weight_decay
         )
         super().__init__('own', trained, optimiser, work / 'checkpoint.pt', config.average)
 
@@ -70,7 +70,7 @@ class OwnRun(Stage):
         torch.manual_seed(config.seed * 1_000_003 + self.step)
         chosen = rng.choice(self.data.train, config.batch).tolist()
         for group in self.optimiser.param_groups:
-            group['lr'] = rate_at(self.step, config)
+            group['lr'] = rate_at(self.step, config) * group['share']
         self.trained.train()
         loss, parts = self.losses(self.data.take(chosen, rng))
         self.descend(loss, 1.0)
@@ -89,6 +89,18 @@ class OwnRun(Stage):
         near = contrast_loss(told.embedding, self.sentences(tokens), said, batch.ids)
         total = words + config.field_weight * fields + config.contrast_weight * near
         return total, {'words': float(words.detach()), 'fields': float(fields.detach())}
+
+
+def _groups(config: OwnConfig, trained: nn.ModuleDict) -> list[dict[str, Any]]:
+    """Return what learns, with its share of the learning rate."""
+    encoder: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
+    for name, parameter in trained.named_parameters():
+        if parameter.requires_grad:
+            (encoder if name.startswith('model.encoder.detector.') else rest).append(parameter)
+    share = config.encoder_rate / config.learning_rate if config.encoder_rate else 1.0
+    groups = [{'params': rest, 'share': 1.0}, {'params': encoder, 'share': share}]
+    return [group for group in groups if group['params']]
 
 
 def rate_at(step: int, config: OwnConfig) -> float:
@@ -142,7 +154,8 @@ def train_own(
         'seed': config.seed,
         'pictures': len(data.train),
         'held_out_pictures': len(data.held_out),
-        'encoder': config.encoder,
+        'encoder': config.encoder_kind,
+        'decoder': config.decoder,
     }
     vocabulary = data.vocabulary
     write_bundle(
@@ -164,8 +177,14 @@ def new_model(config: OwnConfig, words: int) -> OwnCaptioner:
         feed_forward=256,
         tokens=config.tokens,
         dropout=config.dropout,
+        encoder=config.encoder_kind,
+        decoder=config.decoder,
     )
-    detector = None if config.encoder == 'small' else load_nanodet(Path(config.encoder))
+    detector = None
+    if config.encoder_kind != SMALL:
+        detector = load_detector(config.encoder_kind, Path(config.encoder))
+        if config.encoder != RANDOM and not config.encoder_rate:
+            detector.requires_grad_(False)
     return OwnCaptioner(sizes, words, config.fields, detector)
 
 
