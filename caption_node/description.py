@@ -9,7 +9,7 @@ Names and values are the same in training labels, model heads, messages and JSON
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 import re
-from typing import Any, Literal, cast
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ _NAME = re.compile(r'[a-z][a-z0-9_]{0,63}')
 
 Kind = Literal['categorical', 'boolean', 'count']
 Value = str | bool | int
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +63,15 @@ def make_field(name: str, kind: str, values: tuple[str, ...] = ()) -> Field:
         raise ConfigError(
             f'the field {name!r} is one of driving, which means a road', 'name it otherwise'
         )
-    if kind not in ('categorical', 'boolean', 'count'):
-        raise ConfigError(
-            f'field {name!r}: no kind {kind!r}', 'kinds: categorical, boolean, count'
-        )
+    if kind not in KINDS:
+        raise ConfigError(f'field {name!r}: no kind {kind!r}', 'kinds: ' + ', '.join(KINDS))
     fits = len(values) >= 2 if kind == 'categorical' else not values
     if not fits or len(set(values)) != len(values) or not all(values):
         raise ConfigError(
             f'field {name!r} cannot have the values {", ".join(values) or "(none)"}',
             'a categorical field has two or more different ones, others have none',
         )
-    return Field(name, cast(Kind, kind), values)
+    return Field(name, kind, values)
 
 
 FIELDS: Mapping[str, Field] = {
@@ -115,6 +114,13 @@ FIELDS: Mapping[str, Field] = {
 }
 
 """What the shipped models say of a drive; a model of somebody's own data brings its own table."""
+
+
+def kind_of(value: Value) -> Kind:
+    """Return the kind of field that has such a value."""
+    if isinstance(value, bool):
+        return 'boolean'
+    return 'count' if isinstance(value, int) else 'categorical'
 
 
 def is_of_driving(scene: Mapping[str, object]) -> bool:

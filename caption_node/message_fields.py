@@ -14,6 +14,7 @@ from typing import Any
 
 from caption_node.description import (
     FIELDS,
+    KINDS,
     OBJECT_CLASSES,
     POSITIONS,
     RANGES,
@@ -25,6 +26,7 @@ from caption_node.description import (
     SceneDescription,
     SceneObject,
     Value,
+    kind_of,
 )
 
 
@@ -38,7 +40,7 @@ def description_values(description: SceneDescription, message: type[Any]) -> dic
     Return the plain fields of the message by name.
 
     Left out are those that need other message classes or a clock: ``header``, ``objects``,
-    ``completed``, ``age_ms`` and ``latency_queue_ms``.
+    ``facts``, ``completed``, ``age_ms`` and ``latency_queue_ms``.
 
     :param message: The message class, read for its constants only.
     """
@@ -90,11 +92,31 @@ def object_values(item: SceneObject, message: type[Any]) -> dict[str, Any]:
     }
 
 
+def own_facts(scene: Mapping[str, FieldValue], message: type[Any]) -> list[dict[str, Any]]:
+    """
+    Return all fields of ``caption_msgs/SceneFact`` by name, for every field beyond driving.
+
+    :param message: The message class, read for its constants only.
+    """
+    facts = []
+    for name, found in scene.items():
+        if name in FIELDS:
+            continue
+        kind = kind_of(found.value)
+        text = str(found.value).lower() if kind == 'boolean' else str(found.value)
+        code = int(getattr(message, constant_name('kind', kind)))
+        facts.append(
+            {'name': name, 'kind': code, 'value': text, 'confidence': float(found.confidence)}
+        )
+    return facts
+
+
 def description_from(message: Any) -> SceneDescription:
     """
     Read a message back; confidences come back rounded to float32.
 
-    A scene field that is unknown in the message (status ERROR or STALE) is left out of ``scene``.
+    A scene field that is unknown in the message is left out of ``scene``: a word that is none, or
+    a confidence of 0. So it is for status ERROR and STALE, and for models of other fields.
 
     :param message: An instance of the message, rclpy's or rosbags'.
     """
@@ -104,8 +126,14 @@ def description_from(message: Any) -> SceneDescription:
     if status in ('ok', 'abstain'):
         for name, field in FIELDS.items():
             value = _decode(field, getattr(message, name), message)
+            confidence = float(getattr(message, f'{name}_confidence'))
+            if value is not None and confidence > 0:
+                scene[name] = FieldValue(value, confidence)
+        # Recordings may hold the message as it was before it had facts.
+        for fact in getattr(message, 'facts', ()):
+            value = _fact_value(fact)
             if value is not None:
-                scene[name] = FieldValue(value, float(getattr(message, f'{name}_confidence')))
+                scene[str(fact.name)] = FieldValue(value, float(fact.confidence))
     stamp = message.header.stamp
     return SceneDescription(
         stamp_ns=int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec),
@@ -157,6 +185,17 @@ def _decode(field: Field, code: Any, message: Any) -> Value | None:
         return int(code)
     word = _word(message, field.name, field.values, int(code))
     return word if word in field.values else None
+
+
+def _fact_value(fact: Any) -> Value | None:
+    """Return None for what is no fact: another program may have written the message."""
+    text = str(fact.value)
+    kind = _word(fact, 'kind', KINDS, int(fact.kind))
+    if kind == 'boolean':
+        return {'true': True, 'false': False}.get(text)
+    if kind == 'count':
+        return int(text) if text.isascii() and text.isdecimal() and len(text) < 4 else None
+    return text if kind == 'categorical' and text else None
 
 
 def _word(message: Any, prefix: str, words: tuple[str, ...], code: int) -> str:

@@ -13,12 +13,13 @@ from rosbags.typesys.store import Typestore
 
 from caption_node.description import SceneDescription
 from caption_node.errors import BagError
-from caption_node.message_fields import description_values, object_values
+from caption_node.message_fields import description_values, object_values, own_facts
 
 DESCRIPTION_TYPE = 'caption_msgs/msg/SceneDescription'
 OBJECT_TYPE = 'caption_msgs/msg/SceneObject'
+FACT_TYPE = 'caption_msgs/msg/SceneFact'
 TEXT_TYPE = 'std_msgs/msg/String'
-_DEFINITIONS = ('SceneObject.msg', 'SceneDescription.msg')
+_DEFINITIONS = ('SceneFact.msg', 'SceneObject.msg', 'SceneDescription.msg')
 _NANOSECONDS = 1_000_000_000
 
 
@@ -74,11 +75,13 @@ def serialize_description(
     types = caption_types()
     message_type: Any = types.types[DESCRIPTION_TYPE]
     object_type: Any = types.types[OBJECT_TYPE]
+    fact_type: Any = types.types[FACT_TYPE]
     message = message_type(
         header=types.types['std_msgs/msg/Header'](
             stamp=make_time(description.stamp_ns), frame_id=description.frame_id
         ),
         objects=[object_type(**object_values(o, object_type)) for o in description.objects],
+        facts=[fact_type(**fact) for fact in own_facts(description.scene, fact_type)],
         completed=make_time(completed_ns),
         age_ms=age_ms,
         latency_queue_ms=0.0,

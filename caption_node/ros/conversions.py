@@ -13,6 +13,7 @@ from caption_msgs.msg import Float64Stamped
 from caption_msgs.msg import ModelInfo as ModelMessage
 from caption_msgs.msg import SceneDescription as DescriptionMessage
 from caption_msgs.msg import SceneEvent as EventMessage
+from caption_msgs.msg import SceneFact as FactMessage
 from caption_msgs.msg import SceneObject as ObjectMessage
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,12 @@ from caption_node.errors import FrameError, FrameShapeError, UnsupportedEncoding
 from caption_node.events import SceneEvent
 from caption_node.frame import MAX_PIXELS, Frame, rgb_from_raw
 from caption_node.image_codec import decode_image, image_size
-from caption_node.message_fields import description_from, description_values, object_values
+from caption_node.message_fields import (
+    description_from,
+    description_values,
+    object_values,
+    own_facts,
+)
 
 NS_PER_S = 1_000_000_000
 COMPRESSED_FORMATS = ('jpeg', 'png')
@@ -106,6 +112,7 @@ def description_to_message(
     :param passage: When the image passed the stages before; None if it did not pass them.
     """
     objects = [ObjectMessage(**object_values(item, ObjectMessage)) for item in description.objects]
+    facts = [FactMessage(**fact) for fact in own_facts(description.scene, FactMessage)]
     values = description_values(description, DescriptionMessage)
     if passage is not None:
         values |= {
@@ -116,7 +123,7 @@ def description_to_message(
             'caption_age_ms': float(passage.caption_age_ms),
             'reused': passage.reused,
         }
-    message = DescriptionMessage(header=header, objects=objects, **values)
+    message = DescriptionMessage(header=header, objects=objects, facts=facts, **values)
     completed_ns = now_ns()
     message.completed = time_message(completed_ns)
     message.age_ms = age_ms(header.stamp, completed_ns)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages to frames and descriptions to messages, without DDS."""
 
+from dataclasses import replace
 import math
 
 from caption_msgs.msg import SceneDescription as DescriptionMessage
@@ -143,6 +144,23 @@ def test_a_description_survives_the_way_there_and_back() -> None:
     assert ages_ms == pytest.approx((5.0, 10.0, 20.0))
     assert (sent.caption_age_ms, sent.reused) == (300.0, True)
     assert sent.completed.sec * 1_000_000_000 + sent.completed.nanosec == now_ns
+
+
+def test_own_fields_survive_the_way_there_and_back() -> None:
+    own = {
+        'shape': FieldValue('ring-shaped', 0.5),
+        'device': FieldValue(False, 0.75),
+        'shadows': FieldValue(15, 0.25),
+    }
+    message = description_to_message(replace(DESCRIPTION, scene=own), header('cam', 1), lambda: 2)
+    sent = deserialize_message(serialize_message(message), DescriptionMessage)
+
+    assert [(f.name, f.value, f.confidence) for f in sent.facts] == [
+        ('shape', 'ring-shaped', 0.5), ('device', 'false', 0.75), ('shadows', '15', 0.25),
+    ]  # fmt: skip
+    assert message_to_description(sent).scene == own
+    sent.facts[1].value, sent.facts[2].kind = 'perhaps', 77  # another program's
+    assert list(message_to_description(sent).scene) == ['shape']
 
 
 def test_an_error_leaves_every_field_unknown() -> None:

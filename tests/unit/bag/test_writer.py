@@ -201,6 +201,6 @@ def test_missing_definitions_name_the_places(
         message_folder()
     installed = tmp_path / 'prefix' / 'share' / 'caption_node' / 'msg'
     installed.mkdir(parents=True)
-    for name in ('SceneObject.msg', 'SceneDescription.msg'):
+    for name in ('SceneFact.msg', 'SceneObject.msg', 'SceneDescription.msg'):
         (installed / name).write_text('')
     assert message_folder() == installed
