@@ -75,13 +75,15 @@ def encode_scenes(model: Captioner, features: Features) -> Memories:
 
 def remember(model: Captioner, cache: FeatureCache, folder: Path) -> Memories:
     """
-    Encode all samples of a cache, or read what an earlier run with these weights wrote.
+    Encode all samples of a cache, or read what an earlier run with these weights and rules wrote.
 
-    :param folder: Holds one folder of chunks for every state of the scene encoder.
+    :param folder: Holds one folder of chunks for every scene encoder and set of rules.
     """
     model.eval()
     device = next(model.scene.parameters()).device
-    place = folder / f'{digest_of(model.scene)}-{len(cache)}'
+    # What may be said follows from the rules for words, which change without any weight.
+    rules = digest_of(_Rules(model))
+    place = folder / f'{digest_of(model.scene)}-{rules}-{len(cache)}'
     place.mkdir(parents=True, exist_ok=True)
     parts = []
     for first in range(0, len(cache), _CHUNK):
@@ -95,6 +97,15 @@ def remember(model: Captioner, cache: FeatureCache, folder: Path) -> Memories:
             )
         parts.append(_read(file))
     return Memories.join(parts)
+
+
+class _Rules(nn.Module):
+    """What decides, beside the scene encoder, which groups of words a scene bears out."""
+
+    def __init__(self, model: Captioner) -> None:
+        super().__init__()
+        for name in ('by_class', 'by_value', 'limits', 'both'):
+            self.register_buffer(name, getattr(model, name))
 
 
 def digest_of(module: nn.Module) -> str:

@@ -61,15 +61,18 @@ class Stage:
         torch.save(state, scratch)
         os.replace(scratch, self.checkpoint)
 
-    def descend(self, loss: torch.Tensor, longest: float) -> None:
+    def descend(self, loss: torch.Tensor, longest: float, apart: bool = False) -> None:
         """
         Take one step down a loss, and count and average it in.
 
         :param longest: Norm that the gradient is cut to.
+        :param apart: Whether it is cut for each group of the optimiser by itself.
         """
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.trained.parameters(), longest)
+        groups = [group['params'] for group in self.optimiser.param_groups]
+        for part in groups if apart else [self.trained.parameters()]:
+            nn.utils.clip_grad_norm_(part, longest)
         self.optimiser.step()
         keep = min(self.keep, (1 + self.step) / (10 + self.step))
         for name, value in self.trained.state_dict().items():
