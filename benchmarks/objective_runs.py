@@ -56,6 +56,17 @@ def write_json(file: Path, data: Any) -> None:
     os.replace(scratch, file)
 
 
+def shortened(config: TrainConfig) -> TrainConfig:
+    """Return a configuration with half of the steps of likelihood, for sources left out."""
+    return replace(
+        config,
+        layout_steps=config.layout_steps // 2,
+        written_steps=config.written_steps // 2,
+        mixed_steps=config.mixed_steps // 2,
+        objective_steps=config.objective_steps // 2,
+    )
+
+
 @dataclass(frozen=True)
 class Test:
     """Frames that trained no decoder, with what the scene encoder tells of them."""
@@ -89,7 +100,7 @@ class Bench:
 
     def material(self, left_out: str, seed: int) -> SentenceRun:
         """Return what a run without a source trains on, its decoder new."""
-        config = replace(self.config, seed=seed)
+        config = shortened(self.config) if left_out else self.config
         if left_out not in self._material:
             used = [
                 i
@@ -97,6 +108,7 @@ class Bench:
                 if not is_held_out(row['id']) and row['source'] != left_out
             ]
             batches = Batches(self.cache, self.vocabulary, used, self.model.config.tokens)
+            # Layouts go by the seed, and all seeds are to share them.
             run = SentenceRun(config, self.model, self.vocabulary, batches, tell)
             self._material = {left_out: run}
         shared = self._material[left_out]
@@ -107,7 +119,8 @@ class Bench:
             self.model.detector,
         )
         fresh.scene = self.model.scene
-        shared.model, shared.decoder, shared.config = fresh, fresh.decoder, config
+        shared.model, shared.decoder = fresh, fresh.decoder
+        shared.config = replace(config, seed=seed)
         shared.step = 0
         shared.optimiser = shared._optimiser()
         shared.average = {k: v.detach().clone() for k, v in fresh.decoder.state_dict().items()}
@@ -162,7 +175,7 @@ class Bench:
 
     def run(self, warm: SentenceRun, name: str) -> tuple[Objective, float]:
         """Go on with an objective; return it and the seconds of the CPU that it took."""
-        config = replace(self.config, objective=name, seed=warm.config.seed, work=self.folder)
+        config = replace(warm.config, objective=name, work=self.folder)
         run = ObjectiveRun(config, warm, tell)
         run.resume()
         begun = time.process_time()

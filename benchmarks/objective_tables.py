@@ -15,6 +15,8 @@ COLUMNS: tuple[tuple[str, str, Figure], ...] = (
     ('no claim denied', '%', lambda r: r['greedy']['right']),
     ('claims denied a sentence', '2', lambda r: r['greedy']['denied']),
     ('CIDEr-D', '2', lambda r: r['greedy']['cider']),
+    ('distinct-1', '3', lambda r: r['greedy']['distinct_1']),
+    ('distinct-2', '3', lambda r: r['greedy']['distinct_2']),
     ('words used', '0', lambda r: r['greedy']['words']),
     ('novel', '%', lambda r: r['greedy']['novel']),
     ('judge', '%', lambda r: r['judged']),
@@ -54,10 +56,36 @@ def print_tables(folder: Path, names: Sequence[str]) -> None:
     _print_sweep(results, names)
     print()
     for name in names:
-        used = [r['latent'] for (s, n, _), r in results.items() if (s, n) == ('val', name)]
-        for latent in (u for u in used if u):
-            print(f'{name}: {latent["active_units"]} of {latent["latent"]} units active,', end=' ')
-            print(f'{latent["nats"]:.1f} nats')
+        _print_parts(results, name)
+    for place in ['val', *_sources(results)]:
+        _print_judges(folder, place)
+
+
+def _print_parts(results: dict[tuple[str, str, int], Result], name: str) -> None:
+    """Print whether latents are in use and discriminators look at pictures."""
+    rows = {k: r for k, r in results.items() if k[1] == name and k[0] == 'val'}
+    for part, figures in (
+        ('latent', (('active_units', '1'), ('latent', '0'), ('nats', '1'))),
+        ('eyes', (('own', '%'), ('strange', '%'), ('auc', '3'))),
+    ):
+        if any(r.get(part) for r in rows.values()):
+            cells = [
+                f'{title} {_cell(rows, lambda r, p=part, t=title: r[p][t], form)}'
+                for title, form in figures
+            ]
+            print(f'{name}: ' + ', '.join(cells))
+
+
+def _print_judges(folder: Path, place: str) -> None:
+    """Print whether the judge of all looks at pictures."""
+    found = [
+        json.loads(f.read_text(encoding='utf-8')) for f in folder.glob(f'{place}-judged-*.json')
+    ]
+    for title in ('annotators', 'annotators of other frames', 'area under the curve'):
+        values = [scores[title] for scores in found]
+        if values:
+            spread = np.std(values, ddof=1) if len(values) > 1 else 0.0
+            print(f'judge of all, {place}: {title} {np.mean(values):.3f} ± {spread:.3f}')
 
 
 def read_results(folder: Path) -> dict[tuple[str, str, int], Result]:
@@ -70,6 +98,13 @@ def read_results(folder: Path) -> dict[tuple[str, str, int], Result]:
         result = json.loads(file.read_text(encoding='utf-8'))
         judged = folder / f'{place}-judged-{seed}.json'
         scores = json.loads(judged.read_text(encoding='utf-8')) if judged.exists() else {}
+        if not scores:  # of another origin: every seed's judge has an opinion of it
+            opinions = [
+                json.loads(f.read_text(encoding='utf-8')).get(name)
+                for f in folder.glob(f'{place}-judged-*.json')
+            ]
+            held = [x for x in opinions if x is not None]
+            scores = {name: float(np.mean(held))} if held else {}
         result['judged'], result['judged_drawn'] = scores.get(name), scores.get(f'{name} drawn')
         found[place, name, int(seed)] = result
     return found

@@ -20,8 +20,8 @@ import sys
 import numpy as np
 import torch
 
-from benchmarks.objective_judge import judge_all
-from benchmarks.objective_runs import Bench, latent_use, tell, write_json
+from benchmarks.objective_judge import eyesight, judge_all
+from benchmarks.objective_runs import Bench, Test, latent_use, tell, write_json
 from benchmarks.objective_tables import print_tables
 from caption_node.errors import CaptionError, ConfigError
 from caption_node.evaluation.cider import CiderD
@@ -36,6 +36,9 @@ from caption_node.evaluation.diversity import (
 from caption_node.evaluation.frames import LabelledFrame, read_frames
 from caption_node.evaluation.predictions import Prediction, read_predictions
 from caption_node.training.config import load_config
+from caption_node.training.objectives.discriminator import Discriminator
+from caption_node.training.objectives.protocol import Objective
+from caption_node.training.sentence_run import SentenceRun
 from caption_node.training.weights import load_network
 
 NAMES = ('mle', 'self_critical', 'gan', 'vae', 'vae_gan')
@@ -49,7 +52,9 @@ def main() -> int:
     parser.add_argument('--output', type=Path, default=Path('runs/objectives'))
     parser.add_argument('--seeds', type=int, nargs='+', default=[1, 2, 3])
     parser.add_argument('--sets', nargs='+', help='val, or sources to leave out; default: all')
-    parser.add_argument('--only', nargs='+', choices=NAMES, default=NAMES, help='objectives')
+    parser.add_argument(
+        '--only', nargs='*', default=NAMES, metavar='NAME', help='objectives; none: warm-ups alone'
+    )
     parser.add_argument(
         '--also',
         nargs='+',
@@ -123,6 +128,7 @@ def run_set(bench: Bench, name: str, seed: int, wanted: Sequence[str]) -> None:
             'greedy': measure(test.frames, said['greedy'], known),
             'drawn': {t: measure_drawn(test.frames, g, known) for t, g in said['drawn'].items()},
             'latent': latent_use(objective, warm, rows),
+            'eyes': eyes_of(objective, warm, test),
             'said': {'greedy': said['greedy'], 'drawn': said['drawn']['1.0']},
             'frames': [f.id for f in test.frames],
             'pool': bench.pool(objective, warm),
@@ -137,7 +143,22 @@ def run_set(bench: Bench, name: str, seed: int, wanted: Sequence[str]) -> None:
         return  # another process is at the rest
     warm.decoder.load_state_dict(begin)
     results = {n: json.loads(f.read_text(encoding='utf-8')) for n, f in files.items()}
-    write_json(judged, judge_all(bench, warm, test, results, seed))
+    others = {} if left_out else sentences_of_others(bench)
+    write_json(judged, judge_all(bench, warm, test, results, others, seed))
+
+
+def eyes_of(objective: Objective, warm: SentenceRun, test: Test) -> dict[str, float]:
+    """Return whether the discriminator of an objective looks at pictures, if it has one."""
+    parts = dict(objective.parts.named_children())
+    judge = parts.get('discriminator')
+    return eyesight(judge, warm, test) if isinstance(judge, Discriminator) else {}
+
+
+def sentences_of_others(bench: Bench) -> dict[str, list[str]]:
+    """Return the sentences about ``val`` that ``--also`` brought, by name."""
+    files = sorted(bench.folder.glob('val-*-0.json'))
+    found = {f.stem.split('-')[1]: json.loads(f.read_text(encoding='utf-8')) for f in files}
+    return {name: result['said']['greedy'] for name, result in found.items()}
 
 
 def measure(

@@ -88,8 +88,11 @@ def test_command_holds_sentences_beside_those_of_annotators(
     run = ObjectiveRun(config, toy_material(config, shards, small, vocabulary), quiet)
     part = run.trained['discriminator']
     with torch.no_grad():  # sure of its answer, whatever it sees
-        part.answer.weight.zero_()
-        part.answer.bias.copy_(torch.tensor([2.0, 0.0, 0.0]).log_softmax(0))
+        for weight in (part.facts[-1].weight, part.things[-1].weight, part.made.weight):
+            weight.zero_()
+        for bias in (part.facts[-1].bias, part.things[-1].bias, part.made.bias):
+            bias.zero_()
+        part.often.fill_(2.0)
     write_judge(tmp_path / 'judge.onnx', run.material.model, part, vocabulary)
     frames = []
     for k, image in enumerate(pictures(small)):

@@ -18,11 +18,12 @@ from caption_node.training.objectives.discriminator import (
     Discriminator,
     discriminator_loss,
     divergence,
+    matching_loss,
     straight_through,
 )
 from caption_node.training.objectives.gan import Adversarial, by_gumbel, judged_loss
 from caption_node.training.objectives.mle import scheduled
-from caption_node.training.objectives.protocol import Scenes
+from caption_node.training.objectives.protocol import Scenes, Spoken
 from caption_node.training.objectives.run import ObjectiveRun
 from caption_node.training.objectives.self_critical import drawn_calmly, ruled_logits
 from caption_node.training.objectives.vae import (
@@ -99,6 +100,7 @@ def test_free_nats_cost_nothing_and_give_no_gradient() -> None:
 def test_ramp_rises_over_its_share() -> None:
     assert [ramp(p, 0.4) for p in (0.0, 0.1, 0.4, 1.0)] == [0.0, 0.25, 1.0, 1.0]
     assert ramp(0.0, 0.0) == 1.0
+    assert ramp(-0.1, 0.4) == ramp(-0.1, 0.0) == 0.0
 
 
 def test_active_units_are_those_that_tell_more_than_the_scene() -> None:
@@ -189,7 +191,7 @@ def test_gradient_reaches_every_part(run_of, name: str, changes: dict[str, objec
 def test_discriminator_learns_to_tell_the_three_apart(run_of) -> None:  # type: ignore[no-untyped-def]
     run = run_of('gan')
     batch = run.draw(np.random.default_rng(0))
-    judge = Discriminator(len(run.material.vocabulary), 32, size=32, heads=2, dropout=0.0)
+    judge = Discriminator(len(run.material.vocabulary), 32, size=32, dropout=0.0)
     made = run.material.encode(['road road car right ahead'] * len(batch.tokens))
     optimiser = torch.optim.Adam(judge.parameters(), lr=5e-3)
     for _ in range(80):
@@ -202,6 +204,52 @@ def test_discriminator_learns_to_tell_the_three_apart(run_of) -> None:  # type: 
     strange = judge(batch.strange[:, 1:], s.memory, s.bias).softmax(1)[:, OWN]
     assert own.mean() > 0.9
     assert strange.mean() < 0.1
+
+
+def _drawn_scenes(rng: np.random.Generator, codes: torch.Tensor, count: int) -> Spoken:
+    """Draw scenes that differ by noise, the fields of each telling which sentence is its own."""
+    kinds = rng.integers(len(SENTENCES), size=count)
+    memory = torch.from_numpy(rng.normal(size=(count, 20, 32)).astype(np.float32))
+    memory[:, -1] += codes[kinds]
+    scenes = Scenes(memory, torch.zeros(count, 1, 1, 20), torch.ones(count, 1))
+    rows = [{'id': str(k)} for k in kinds]
+    return Spoken(scenes, torch.from_numpy(kinds), torch.from_numpy((kinds + 3) % 10), rows)
+
+
+def test_discriminator_tells_matching_from_mismatched_pairs_that_it_never_saw(
+    run_of,  # type: ignore[no-untyped-def]
+) -> None:
+    material = run_of('mle').material
+    said = material.encode(SENTENCES)
+    made = material.encode(['road road car right ahead'] * 10)
+    torch.manual_seed(6)
+    codes = torch.randn(len(SENTENCES), 32) * 2
+    judge = Discriminator(len(material.vocabulary), 32, size=32, dropout=0.1)
+    optimiser = torch.optim.Adam(judge.parameters(), lr=5e-3)
+    for step in range(120):
+        drawn = _drawn_scenes(np.random.default_rng(step), codes, 10)
+        batch = replace(drawn, tokens=said[drawn.tokens], strange=said[drawn.strange])
+        loss = judged_loss(judge, batch, made)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    judge.eval()
+    new = _drawn_scenes(np.random.default_rng(1000), codes, 60)
+    with torch.no_grad():
+        seen = judge.see(new.scenes.memory, new.scenes.bias)
+        own = judge.matches(judge.read(said[new.tokens][:, 1:]), seen).diagonal()
+        strange = judge.matches(judge.read(said[new.strange][:, 1:]), seen).diagonal()
+    assert float((own[:, None] > strange).float().mean()) > 0.9
+
+
+def test_matching_counts_variants_of_a_frame_as_neither_own_nor_strange() -> None:
+    even = torch.zeros(2, 2)
+    assert float(matching_loss(even, ['a', 'b'])) == pytest.approx(2 * math.log(2))
+    sure = torch.tensor([[20.0, -20.0], [-20.0, 20.0]])
+    assert float(matching_loss(sure, ['a', 'b'])) == pytest.approx(0.0, abs=1e-6)
+    assert float(matching_loss(-sure, ['a', 'b'])) == pytest.approx(40.0 + 20.0)
+    twins = torch.tensor([[20.0, 20.0], [20.0, 20.0]])
+    assert float(matching_loss(twins, ['a', 'a'])) == pytest.approx(0.0, abs=1e-6)
 
 
 # Runs --------------------------------------------------------------------------------------
@@ -249,6 +297,25 @@ def test_run_from_other_weights_does_not_go_on_with_a_checkpoint(run_of) -> None
     other = ObjectiveRun(first.config, material, quiet)
     other.resume()
     assert other.step == 0
+
+
+def test_latent_says_which_of_ten_sentences_about_one_scene(run_of) -> None:  # type: ignore[no-untyped-def]
+    run = run_of(
+        'vae', objective_steps=120, word_drop=0.5, latent_rate=1e-2, free_bits=0.5, kl_start=0.5
+    )
+    memory = run.material.memories.memory
+    memory.copy_(memory[:1].expand_as(memory))  # nothing but z tells the sentences apart
+    run.train()
+    objective, scenes = run.objective, _scenes(run)
+    assert isinstance(objective, Variational)
+    tokens = run.material.encode(SENTENCES)
+    with torch.no_grad():
+        q = objective.reader(tokens, scenes.memory, scenes.bias)
+        p = objective.latent(scenes.memory, scenes.bias)
+        drawn = objective.sample(scenes, 4, 1.0)[:, 1:].tolist()
+    assert active_units(q[0], p[0]) > 0
+    said = [run.material.vocabulary.decode(t).removesuffix('.') for t in drawn]
+    assert len(set(said) & set(SENTENCES)) >= 3, said
 
 
 def test_latent_tells_a_scene_in_several_ways(run_of) -> None:  # type: ignore[no-untyped-def]

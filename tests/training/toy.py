@@ -33,7 +33,7 @@ def toy_config(work: Path, **changes: object) -> TrainConfig:
         written_steps=0, mixed_steps=0, reward_steps=0, memory_drop=0.0, memory_noise=0.0,
         label_smoothing=0.0, weight_decay=0.0, consensus_share=0.0, claim_penalty=0.0,
         reward_neighbours=0, reward_samples=2, objective_batch=10, objective_rate=1e-2, latent=4,
-        word_drop=0.0,
+        word_drop=0.0, school_steps=6, school_batch=10,
     )  # fmt: skip
     return replace(config, **changes)  # type: ignore[arg-type]
 

@@ -6,76 +6,120 @@ The discriminator: is a sentence what was written about this scene, about anothe
 Three answers instead of two make it look at the scene: a sentence that is well written but belongs
 elsewhere is as wrong as one that nobody would write.
 Sources: Towards Diverse and Natural Image Descriptions via a Conditional GAN, Dai et al. 2017,
-arXiv 1703.06029; Speaking the Same Language, Shetty et al. 2017, arXiv 1703.10476.
+arXiv 1703.06029; Speaking the Same Language, Shetty et al. 2017, arXiv 1703.10476; every other
+sentence of a batch as a strange one, arXiv 1807.03748.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from caption_node.training.model.attention import CrossAttention
+from caption_node.description import FIELDS
+from caption_node.training.model.latent import pooled
 from caption_node.vocabulary import BOS, PAD
 
 OWN, STRANGE, MADE = range(3)
+_FACTS = len(FIELDS) + 1
+_CALM = 0.4
+"""Keeps first matches within what a logit tells."""
+_SURE = 1e4
 _RARE = -30.0
 """No word is rarer in the perturbed logits: what the rules shut out has no finite logarithm."""
 
 
 class Discriminator(nn.Module):
     """
-    Runs of words look at the scene, and vote.
+    What is said becomes one point and what is seen another; they match as far as they agree.
+
+    So B scenes and B sentences are B x B pairs to learn from, at the price of B readings. Whether
+    a sentence is made up it tells by the sentence alone.
 
     :param words: V, size of the vocabulary.
     :param width: D, channels of the memory.
     :param size: Its own channels.
+    :param dropout: High, since there are few written sentences and they are soon known by heart.
     """
 
-    def __init__(
-        self, words: int, width: int, size: int = 96, heads: int = 4, dropout: float = 0.3
-    ) -> None:
+    def __init__(self, words: int, width: int, size: int = 96, dropout: float = 0.5) -> None:
         super().__init__()
         self.words = nn.Linear(words, size, bias=False)
         nn.init.normal_(self.words.weight, std=0.3)
         self.runs = nn.ModuleList(nn.Conv1d(size, size, 3, padding=1) for _ in range(2))
-        self.scene = nn.Linear(width, size)
-        self.norm = nn.LayerNorm(size)
-        self.attention = CrossAttention(size, heads)
-        self.vote = nn.Sequential(nn.Linear(3 * size, size), nn.ReLU(), nn.Dropout(dropout))
-        self.answer = nn.Linear(size, 3)
+        self.facts = nn.Sequential(
+            nn.LayerNorm(width),
+            nn.Dropout(dropout),
+            nn.Flatten(),
+            nn.Linear(_FACTS * width, size),
+        )
+        self.things = nn.Sequential(
+            nn.LayerNorm(width),
+            nn.Linear(width, size),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(size, size),
+        )
+        self.style = nn.Sequential(nn.Linear(size, size), nn.ReLU(), nn.Dropout(dropout))
+        self.made = nn.Linear(size, 1)
+        self.often = nn.Parameter(torch.zeros(()))
         self.dropout = nn.Dropout(dropout)
+
+    def read(self, tokens: Tensor, soft: Tensor | None = None) -> Tensor:
+        """
+        Return what sentences say, (B, size).
+
+        :param tokens: (B, N) int64 behind BOS, PAD behind the end.
+        :param soft: (B, N, V), the same words as something that carries a gradient.
+        """
+        said = (tokens != PAD).float()[:, :, None]
+        x = F.embedding(tokens, self.words.weight.T) if soft is None else self.words(soft)
+        x = self.dropout(x) * said
+        for run in self.runs:
+            x = (x + F.relu(run(x.transpose(1, 2)).transpose(1, 2))) * said
+        mean = x.sum(1) / said.sum(1).clamp(min=1).sqrt()
+        read: Tensor = self.dropout(mean * _CALM)
+        return read
+
+    def see(self, memory: Tensor, scene_bias: Tensor) -> Tensor:
+        """
+        Return what scenes show, (B, size).
+
+        :param memory: (B, M, D); it ends in a token of every field, and one of all.
+        :param scene_bias: (B, 1, 1, M), hides absent tokens.
+        """
+        seen: Tensor = self.facts(memory[:, -_FACTS:]) + self.things(pooled(memory, scene_bias))
+        return seen * _CALM
+
+    def matches(self, read: Tensor, seen: Tensor) -> Tensor:
+        """Return the logits of every sentence being about every scene, (sentences, scenes)."""
+        return read @ seen.T + self.often
+
+    def answers(self, read: Tensor, seen: Tensor) -> Tensor:
+        """Return the logits of OWN, STRANGE and MADE of sentences about their scenes, (B, 3)."""
+        match = (read * seen).sum(1, keepdim=True) + self.often
+        return torch.cat([match, torch.zeros_like(match), self.made(self.style(read))], 1)
 
     def forward(
         self, tokens: Tensor, memory: Tensor, scene_bias: Tensor, soft: Tensor | None = None
     ) -> Tensor:
-        """
-        Return the logits of OWN, STRANGE and MADE, (B, 3).
-
-        :param tokens: (B, N) int64 behind BOS, PAD behind the end.
-        :param memory: (B, M, D).
-        :param scene_bias: (B, 1, 1, M), hides absent tokens.
-        :param soft: (B, N, V), the same words as something that carries a gradient.
-        """
-        said = (tokens != PAD).float()[:, :, None]
-        if soft is None:
-            x = F.embedding(tokens, self.words.weight.T)
-        else:
-            x = self.words(soft)
-        x = self.dropout(x) * said
-        for run in self.runs:
-            x = (x + F.relu(run(x.transpose(1, 2)).transpose(1, 2))) * said
-        keys, values = self.attention.keys_values(self.scene(memory))
-        seen = self.attention(self.norm(x), keys, values, scene_bias)
-        both = torch.cat([x, seen, x * seen], 2)
-        votes = self.vote(both) * said
-        return self.answer(votes.sum(1) / said.sum(1).clamp(min=1))
+        """Read, see and answer; arguments as there."""
+        return self.answers(self.read(tokens, soft), self.see(memory, scene_bias))
 
     def as_constant(
         self, tokens: Tensor, memory: Tensor, scene_bias: Tensor, soft: Tensor
     ) -> Tensor:
-        """Answer as :meth:`forward` does, the gradient reaching the words and no weight of it."""
+        """
+        Answer as :meth:`forward` does, the gradient reaching the words and no weight of it.
+
+        Nothing is dropped: the writer is to please the whole discriminator.
+        """
         weights = {name: value.detach() for name, value in self.named_parameters()}
+        learning = self.training
+        self.eval()
         answers: Tensor = functional_call(self, weights, (tokens, memory, scene_bias, soft))
+        self.train(learning)
         return answers
 
 
@@ -93,6 +137,28 @@ def discriminator_loss(own: Tensor, strange: Tensor, made: Tensor) -> Tensor:
         ]
     )
     return F.cross_entropy(answers, kinds)
+
+
+def matching_loss(matches: Tensor, ids: Sequence[str]) -> Tensor:
+    """
+    Return how far own pairs are from standing out among all pairs of a batch.
+
+    The sum of two: which of the batch is the own one, asked of sentences and of scenes, and
+    whether a pair is an own one, own and strange ones weighing alike, so that 1 / 2 means a doubt.
+
+    :param matches: (B, B) logits, own pairs on the diagonal.
+    :param ids: Frame of each scene; its variants are neither own nor strange.
+    """
+    count = len(ids)
+    own = torch.eye(count, dtype=torch.bool)
+    strange = torch.tensor([[a != b for b in ids] for a in ids])
+    own, strange = own.to(matches.device), strange.to(matches.device)
+    known = matches.masked_fill(~(own | strange), -_SURE)
+    places = torch.arange(count, device=matches.device)
+    which = (F.cross_entropy(known, places) + F.cross_entropy(known.T, places)) / 2
+    losses = F.binary_cross_entropy_with_logits(matches, own.to(matches), reduction='none')
+    apart = (losses * strange).sum() / strange.sum().clamp(min=1)
+    return which + (losses.diagonal().mean() + apart) / 2
 
 
 def divergence(answers: Tensor) -> Tensor:

@@ -8,8 +8,7 @@ Sources: Dai et al. 2017, arXiv 1703.06029 (policy gradient); Shetty et al. 2017
 """
 
 import torch
-from torch import Tensor
-from torch.nn import functional as F
+from torch import Tensor, nn
 
 from caption_node.training.config import TrainConfig
 from caption_node.training.model.captioner import Captioner
@@ -19,10 +18,11 @@ from caption_node.training.objectives.discriminator import (
     behind_start,
     discriminator_loss,
     divergence,
+    matching_loss,
     straight_through,
 )
 from caption_node.training.objectives.mle import Likelihood
-from caption_node.training.objectives.protocol import Scenes, Spoken
+from caption_node.training.objectives.protocol import Draw, Scenes, Spoken, Writer
 from caption_node.training.objectives.self_critical import (
     GAIN,
     advantages,
@@ -32,6 +32,8 @@ from caption_node.training.objectives.self_critical import (
 )
 
 _POLICY_SAMPLES = 3
+_WRITTEN = 4
+"""Batches of the generator's sentences that the discriminator is schooled with."""
 
 
 class Adversarial(Likelihood):
@@ -42,6 +44,10 @@ class Adversarial(Likelihood):
         words = len(model.decoder.bias)
         self.discriminator = Discriminator(words, model.config.width)
         self.parts['discriminator'] = self.discriminator
+
+    def prepare(self, draw: Draw) -> None:
+        self.decoder.eval()
+        schooled(self.discriminator, self.decoder, draw, self.config)
 
     def loss(self, batch: Spoken, progress: float) -> tuple[Tensor, dict[str, float]]:
         config = self.config
@@ -96,17 +102,61 @@ def by_gumbel(
     return divergence(answers), float(answers.detach().softmax(1)[:, OWN].mean())
 
 
-def judged_loss(discriminator: Discriminator, batch: Spoken, made: Tensor) -> Tensor:
+def judged_loss(
+    discriminator: Discriminator, batch: Spoken, made: Tensor, about: Scenes | None = None
+) -> Tensor:
     """
-    Return the discriminator's own loss.
+    Return the discriminator's own loss: its three answers, and all pairs of the batch.
 
     :param made: (B, T + 1) int64 from BOS on, the generator's sentences.
+    :param about: What those are about, where that is not the batch.
     """
-    s = batch.scenes
-    kinds = [behind_start(t) for t in (batch.tokens, batch.strange, made)]
-    longest = max(int(t.shape[1]) for t in kinds)
-    padded = [F.pad(t, (0, longest - int(t.shape[1]))) for t in kinds]
-    return discriminator_loss(*(discriminator(t, s.memory, s.bias) for t in padded))
+    seen = discriminator.see(batch.scenes.memory, batch.scenes.bias)
+    shown = seen if about is None else discriminator.see(about.memory, about.bias)
+    own, strange, drawn = (
+        discriminator.read(behind_start(t)) for t in (batch.tokens, batch.strange, made)
+    )
+    three = discriminator_loss(
+        discriminator.answers(own, seen),
+        discriminator.answers(strange, seen),
+        discriminator.answers(drawn, shown),
+    )
+    ids = [str(row['id']) for row in batch.rows]
+    return three + matching_loss(discriminator.matches(own, seen), ids)
+
+
+def schooled(
+    discriminator: Discriminator,
+    decoder: Writer,
+    draw: Draw,
+    config: TrainConfig,
+) -> None:
+    """
+    Train a discriminator before anybody has to please it; over memories that costs little.
+
+    :param decoder: The generator as it begins; what it writes about the first batches is used
+        again and again.
+    :param draw: Gives the batch of a step.
+    """
+    steps, rate = config.school_steps, config.school_rate
+    optimiser = torch.optim.AdamW(
+        discriminator.parameters(), lr=rate, weight_decay=config.weight_decay
+    )
+    plan = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=max(2, steps))
+    written: list[tuple[Scenes, Tensor]] = []
+    discriminator.train()
+    for step in range(steps):
+        batch = draw(step)
+        if len(written) < _WRITTEN:
+            s = batch.scenes
+            written.append((s, decoder.sample(s.memory, s.bias, s.evidence, 1)))
+        about, made = written[step % len(written)]
+        loss = judged_loss(discriminator, batch, made, about)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(discriminator.parameters(), 1.0)
+        optimiser.step()
+        plan.step()
 
 
 def repeated(scenes: Scenes, count: int) -> Scenes:

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from caption_node.training.config import TrainConfig
 from caption_node.training.model.captioner import Captioner
-from caption_node.training.objectives.protocol import Scenes, Spoken
+from caption_node.training.objectives.protocol import Draw, Scenes, Spoken
 from caption_node.vocabulary import BOS, PAD, UNK
 
 CONTRAST_TEMPERATURE = 0.1
@@ -79,6 +79,9 @@ class Likelihood:
         self.config = config
         self.decoder = model.decoder
         self.parts = nn.ModuleDict({'decoder': model.decoder})
+
+    def prepare(self, draw: Draw) -> None:
+        """Need nothing: the decoder is warm."""
 
     def loss(self, batch: Spoken, progress: float) -> tuple[Tensor, dict[str, float]]:
         s, inputs = batch.scenes, batch.tokens[:, :-1]

@@ -9,7 +9,7 @@ the decoder: it moves the memory (:mod:`caption_node.training.model.latent`), so
 reads a memory takes one, and noise of zero gives the greedy graph.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -88,6 +88,10 @@ class Spoken:
     rows: Sequence[Mapping[str, Any]]
 
 
+Draw = Callable[[int], Spoken]
+"""Gives the batch of a step of the preparations."""
+
+
 class Objective(Protocol):
     """
     One way to learn to write.
@@ -99,6 +103,9 @@ class Objective(Protocol):
     """
 
     parts: nn.ModuleDict
+
+    def prepare(self, draw: Draw) -> None:
+        """Bring parts that are new to where the first step can use them."""
 
     def loss(self, batch: Spoken, progress: float) -> tuple[Tensor, dict[str, float]]:
         """

@@ -7,8 +7,9 @@ The captioner that it begins with is warm from likelihood (:mod:`..sentence_run`
 weights stay in it at the end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from caption_node.training.config import TrainConfig
 from caption_node.training.memory import digest_of
 from caption_node.training.objectives.choice import new_objective
 from caption_node.training.objectives.protocol import Scenes, Spoken
+from caption_node.training.rewards import false_claims
 from caption_node.training.sentence_run import SentenceRun, Tell
 from caption_node.training.stage import Stage
 
@@ -26,7 +28,8 @@ _WARMUP = 30
 _SAVE_EVERY = 100
 _TELL_EVERY = 20
 _KEEP = 0.99
-_DRAW_SEED = 17
+_DRAW_SEED, _SCHOOL_SEED = 17, 19
+_TRIES = 4
 
 
 class ObjectiveRun(Stage):
@@ -41,13 +44,13 @@ class ObjectiveRun(Stage):
         self.config, self.material, self.tell = config, warm, tell
         self.objective = new_objective(config, warm.model, warm.vocabulary, warm.judge)
         trained: nn.ModuleDict = self.objective.parts
+        rates = {
+            'discriminator': config.discriminator_rate,
+            'latent': config.latent_rate,
+            'reader': config.latent_rate,
+        }
         groups = [
-            {
-                'params': list(part.parameters()),
-                'peak': config.discriminator_rate
-                if name == 'discriminator'
-                else config.objective_rate,
-            }
+            {'params': list(part.parameters()), 'peak': rates.get(name, config.objective_rate)}
             for name, part in trained.items()
         ]
         optimiser = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
@@ -60,28 +63,53 @@ class ObjectiveRun(Stage):
         self._ids = sorted(self.others)
         super().__init__(f'objective {config.objective}', trained, optimiser, file, _KEEP)
 
-    def draw(self, rng: np.random.Generator) -> Spoken:
-        """Draw frames with their sentences, or such as would do, and sentences about others."""
+    def draw(self, rng: np.random.Generator, size: int = 0, consensus: bool = True) -> Spoken:
+        """
+        Draw frames with their sentences, or such as would do, and sentences about others.
+
+        :param size: Frames; 0 takes as many as a step of the objective.
+        :param consensus: Whether a sentence may be one that was written about a like frame.
+        """
         config, material = self.config, self.material
-        chosen = rng.choice(material.written, config.objective_batch).tolist()
+        chosen = rng.choice(material.written, size or config.objective_batch).tolist()
         rows = [material.info[i] for i in chosen]
         said, strange = [], []
         for row in rows:
             text = row['caption']
-            if rng.random() < config.consensus_share:
+            if consensus and rng.random() < config.consensus_share:
                 texts, share = material.judge.consensus(row, config.consensus_warmth)
                 text = texts[int(rng.choice(len(texts), p=share))]
             said.append(text)
-            strange.append(self._other(row['id'], rng))
+            strange.append(self._other(row, rng))
         x = material.frames(chosen, said, 0.0)
         scenes = Scenes(x.memory, x.bias, x.evidence)
         return Spoken(scenes, x.tokens, material.encode(strange).to(x.tokens.device), rows)
 
-    def _other(self, frame: str, rng: np.random.Generator) -> str:
-        """Draw a sentence about another frame."""
-        while (drawn := self._ids[int(rng.integers(len(self._ids)))]) == frame:
-            pass
-        return self.others[drawn]
+    def _other(self, row: Mapping[str, Any], rng: np.random.Generator) -> str:
+        """Draw a sentence about another frame, one that the frame's labels deny if found soon."""
+        text = ''
+        for _ in range(_TRIES):
+            drawn = row['id']
+            while drawn == row['id']:
+                drawn = self._ids[int(rng.integers(len(self._ids)))]
+            text = self.others[drawn]
+            if false_claims(text, row):
+                break
+        return text
+
+    def _prepare(self) -> None:
+        """Let the objective bring its new parts on their way; the same again if interrupted."""
+        config = self.config
+        torch.manual_seed(config.seed * 1_000_003 - 1)
+        self.material.decoder.train()  # memories are drawn with noise
+        self.objective.prepare(
+            lambda step: self.draw(
+                np.random.default_rng([config.seed, _SCHOOL_SEED, step]),
+                config.school_batch,
+                consensus=False,
+            )
+        )
+        self.average = {k: v.detach().clone() for k, v in self.trained.state_dict().items()}
 
     def rate(self) -> float:
         """Warm up linearly, then fall as a half cosine; a share of the peak."""
@@ -91,6 +119,8 @@ class ObjectiveRun(Stage):
 
     def take_step(self) -> dict[str, float]:
         """Take one step and return its figures."""
+        if self.step == 0:
+            self._prepare()
         # A generator per step: a resumed run draws what an uninterrupted one would.
         rng = np.random.default_rng([self.config.seed, _DRAW_SEED, self.step])
         torch.manual_seed(self.config.seed * 1_000_003 + self.step)
@@ -99,7 +129,8 @@ class ObjectiveRun(Stage):
             group['lr'] = group['peak'] * self.rate()
         progress = self.step / max(1, self.config.objective_steps)
         loss, figures = self.objective.loss(self.draw(rng), progress)
-        self.descend(loss, 1.0)
+        # Each part by itself: a writer is not to learn less since its discriminator learns much.
+        self.descend(loss, 1.0, apart=True)
         return figures
 
     def train(self, held_out: Sequence[int] = ()) -> None:

@@ -79,7 +79,9 @@ class Variational(Likelihood):
         q, p = self.posterior(batch), self.latent(batch.scenes.memory, batch.scenes.bias)
         words = self.reconstruction(batch, drawn_from(q))
         nats = kl_normal(*q, *p)  # (B, Z)
-        counted = free_nats(nats, self.config.free_bits) * ramp(progress, self.config.kl_ramp)
+        config = self.config
+        weight = ramp(progress - config.kl_start, config.kl_ramp)
+        counted = free_nats(nats, config.free_bits) * weight
         total = words + counted / mean_length(batch.tokens)
         figures = {'words': float(words.detach()), 'kl_nats': float(nats.detach().sum(1).mean())}
         return total, figures
@@ -147,13 +149,18 @@ def free_nats(nats: Tensor, free: float) -> Tensor:
 
 
 def ramp(progress: float, share: float) -> float:
-    """Rise from 0 to 1 over a share of the run."""
-    return min(1.0, progress / share) if share > 0 else 1.0
+    """Rise from 0 to 1 over a share of the run, from a progress of 0 on."""
+    return min(1.0, max(0.0, progress) / share) if share > 0 else float(progress >= 0)
 
 
 def hidden_words(inputs: Tensor, share: float) -> Tensor:
-    """Replace a share of the words that are read by the unknown one; BOS and PAD stay."""
+    """
+    Replace a share of the words that are read by the unknown one; BOS and PAD stay.
+
+    Every other sentence stays whole: what is written later is read whole, too.
+    """
     lost = torch.rand(inputs.shape, device=inputs.device) < share
+    lost[1::2] = False
     return torch.where(lost & (inputs != BOS) & (inputs != PAD), UNK, inputs)
 
 

@@ -15,8 +15,8 @@ from torch import Tensor
 from caption_node.training.config import TrainConfig
 from caption_node.training.model.captioner import Captioner
 from caption_node.training.objectives.discriminator import Discriminator
-from caption_node.training.objectives.gan import by_gumbel, judged_loss
-from caption_node.training.objectives.protocol import Scenes, Spoken
+from caption_node.training.objectives.gan import by_gumbel, judged_loss, schooled
+from caption_node.training.objectives.protocol import Draw, Scenes, Spoken
 from caption_node.training.objectives.vae import (
     Variational,
     drawn_from,
@@ -33,6 +33,10 @@ class AdversarialVariational(Variational):
         super().__init__(config, model)
         self.discriminator = Discriminator(len(model.decoder.bias), model.config.width)
         self.parts['discriminator'] = self.discriminator
+
+    def prepare(self, draw: Draw) -> None:
+        self.decoder.eval()
+        schooled(self.discriminator, self.decoder, draw, self.config)
 
     def loss(self, batch: Spoken, progress: float) -> tuple[Tensor, dict[str, float]]:
         config, s = self.config, batch.scenes
