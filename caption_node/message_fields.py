@@ -15,6 +15,7 @@ from typing import Any
 from caption_node.description import (
     FIELDS,
     KINDS,
+    MAX_COUNT,
     OBJECT_CLASSES,
     POSITIONS,
     RANGES,
@@ -194,7 +195,8 @@ def _fact_value(fact: Any) -> Value | None:
     if kind == 'boolean':
         return {'true': True, 'false': False}.get(text)
     if kind == 'count':
-        return int(text) if text.isascii() and text.isdecimal() and len(text) < 4 else None
+        is_number = text.isascii() and text.isdecimal() and len(text) < 4
+        return int(text) if is_number and int(text) <= MAX_COUNT else None
     return text if kind == 'categorical' and text else None
 
 

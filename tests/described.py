@@ -43,6 +43,19 @@ def describe(i: int, caption: str = '', camera: str = TOPIC, **changed: Value) -
     )
 
 
+def describe_own(i: int, shape: str, shadows: int, device: bool) -> SceneDescription:
+    """Return what a model of somebody's own fields says of the i-th image."""
+    scene: dict[str, Value] = {'shape': shape, 'shadows': shadows, 'device': device}
+    return SceneDescription(
+        stamp_ns=START_NS + i * PERIOD_NS,
+        camera=TOPIC,
+        caption=f'{shadows} {shape} shadows in the left lung.',
+        confidence=0.75,
+        scene={name: FieldValue(value, 0.8) for name, value in scene.items()},
+        model=ModelInfo('own-model', 'cd' * 32, 'test', 'fp32'),
+    )
+
+
 def write_described(
     path: Path, descriptions: list[SceneDescription], has_images: bool = True
 ) -> Path:

@@ -21,22 +21,23 @@ from pathlib import Path
 import sqlite3
 
 import numpy as np
-from numpy.typing import NDArray
 
 from caption_node.bag.search.blocks import add_block, describe_rows, rebuild
 from caption_node.bag.search.connection import connect, explain
 from caption_node.bag.search.likeness import embeddings, signatures
+from caption_node.bag.search.own_fields import own_columns, read_own_fields
 from caption_node.bag.search.query import Found, Moment, Query, Searcher
 from caption_node.bag.search.schema import (
     FORMAT_VERSION,
     INSERT_FRAME,
     SELECT_FRAME,
+    centre_of,
     create,
     frame_values,
     read_frame,
 )
 from caption_node.closing import Closed
-from caption_node.description import ModelInfo, SceneDescription
+from caption_node.description import Field, ModelInfo, SceneDescription
 from caption_node.errors import BagError
 
 __all__ = [
@@ -267,6 +268,11 @@ class Index(Closed):
         with self._guard():
             return int(self._database.execute('SELECT count(*) FROM frame').fetchone()[0])
 
+    def own_fields(self) -> dict[str, Field]:
+        """Return the fields beyond those of driving that its frames speak of."""
+        with self._guard():
+            return read_own_fields(self._database)
+
     def search(self, query: Query) -> Found:
         """
         Find moments.
@@ -305,11 +311,11 @@ class Index(Closed):
                 if d.embedding is not None
             ],
         )
-        columns = describe_rows(said)
+        columns = describe_rows(said) | own_columns(database, said)
         columns['id'] = np.arange(first, first + len(frames), dtype='<u4')
         columns['stream'] = np.array(owners, dtype='<u4')
         columns['log_time_ns'] = np.array([f.log_time_ns for f in frames], dtype='<i8')
-        columns['signature'] = signatures(vectors, self._centre(model, vectors))
+        columns['signature'] = signatures(vectors, centre_of(database, model, vectors))
         hazards = ('' if d.hazard == 'none' else d.hazard for d in said)
         texts = [f'{d.caption} {h}' for d, h in zip(said, hazards, strict=True)]
         add_block(database, columns, texts)
@@ -333,20 +339,6 @@ class Index(Closed):
             key,
         ).fetchone()
         return int(row[0])
-
-    def _centre(self, model: int, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the centre of a model's embeddings: the mean of the first that ever came."""
-        sha256 = '(SELECT sha256 FROM model WHERE id = ?)'
-        row = self._database.execute(
-            f'SELECT centre FROM model WHERE sha256 = {sha256} AND centre IS NOT NULL', (model,)
-        ).fetchone()
-        if row is not None:
-            return np.frombuffer(row[0], dtype='<f4')
-        centre: NDArray[np.float32] = vectors.mean(axis=0, dtype=np.float64).astype('<f4')
-        self._database.execute(
-            f'UPDATE model SET centre = ? WHERE sha256 = {sha256}', (centre.tobytes(), model)
-        )
-        return centre
 
     def _drop(self, path: str) -> bool:
         gone = self._database.execute('DELETE FROM bag WHERE path = ?', (path,)).rowcount

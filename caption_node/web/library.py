@@ -12,6 +12,7 @@ from threading import Lock
 from typing import Any
 
 from caption_node.bag.index import IndexedBag, Query, open_index
+from caption_node.bag.search.own_fields import PREFIX
 from caption_node.closing import Closed
 from caption_node.description import FIELDS, MAX_COUNT, Field
 from caption_node.web.page import PageContent, fill_template, script_json, write_page
@@ -131,18 +132,23 @@ class Library(Closed):
         """
         Count the frames that answer a question, by every value of every field.
 
+        Behind every value and its count stands the filter that asks for it.
+
         :raises CaptionError: If the filter cannot be read, or the index cannot.
         """
+        with self._lock:
+            own = self._index.own_fields()
         fields = []
-        for field in FIELDS.values():
+        for field in (*FIELDS.values(), *own.values()):
             counts = []
+            name = PREFIX + field.name if field.name in own else field.name
             for value in _values(field):
-                also = f'{field.name}={value}'
+                also = f'{name}={_quoted(value)}'
                 query = Query(text, f'({where}) and {also}' if where.strip() else also, limit=1)
                 with self._lock:
                     rows = self._index.search(query).rows
                 if rows:
-                    counts.append([value, rows])
+                    counts.append([value, rows, also])
             fields.append({'name': field.name, 'counts': counts})
         return {'fields': fields}
 
@@ -164,6 +170,14 @@ def _values(field: Field) -> Iterator[str]:
         yield from (str(n) for n in range(MAX_COUNT + 1))
     else:
         yield from field.values
+
+
+def _quoted(value: str) -> str:
+    """Write a word for a filter: those of own fields may hold spaces and quotation marks."""
+    if value.isalnum():
+        return value
+    mark = "'" if '"' in value else '"'
+    return f'{mark}{value}{mark}'
 
 
 def _bag_to_json(bag: IndexedBag) -> dict[str, Any]:

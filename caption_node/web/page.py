@@ -20,7 +20,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from caption_node.description import FIELDS, SceneDescription
+from caption_node.description import FIELDS, Field, Kind, SceneDescription, kind_of
 from caption_node.web.events import WATCHED, find_events, hold_of
 
 ASSETS = Path(__file__).resolve().parent / 'assets'
@@ -119,7 +119,7 @@ def script_json(value: Any) -> str:
 
 def page_data(content: PageContent) -> dict[str, Any]:
     """Return what the script of the page reads."""
-    frames = content.frames
+    frames, table = content.frames, table_of(content.frames)
     captions, hazards, reasons = _Words(), _Words(), _Words()
     cameras, statuses = _Words(), _Words()
     start_ns = content.times_ns[0] if frames else 0
@@ -135,7 +135,7 @@ def page_data(content: PageContent) -> dict[str, Any]:
         'facts': list(content.facts),
         'home': content.home,
         'fields': [
-            {'name': f.name, 'kind': f.kind, 'values': list(f.values)} for f in FIELDS.values()
+            {'name': f.name, 'kind': f.kind, 'values': list(f.values)} for f in table.values()
         ],
         'steps_ms': [b - a for a, b in pairwise([0, *times_ms])],
         'hold_ms': hold_of(first) / 1e6,
@@ -150,7 +150,7 @@ def page_data(content: PageContent) -> dict[str, Any]:
         'reasons': reasons.texts,
         'cameras': cameras.texts,
         'statuses': statuses.texts,
-        'columns': _columns(frames),
+        'columns': _columns(frames, table),
         'thumbnail_of': list(content.thumbnail_of),
         'thumbnail_prefix': prefix,
         'picture_frames': list(content.picture_frames),
@@ -171,20 +171,42 @@ def page_data(content: PageContent) -> dict[str, Any]:
     }
 
 
-def _columns(frames: Frames) -> Mapping[str, dict[str, str]]:
+def table_of(frames: Frames) -> Mapping[str, Field]:
+    """
+    Return the fields that frames speak of: all of driving, or what stands in the descriptions.
+
+    Descriptions carry values, not tables, so words of own fields are those that were said; what is
+    said beyond the first 62 words of a field has no place on the page.
+    """
+    words: dict[str, dict[str, None]] = {}
+    kinds: dict[str, Kind] = {}
+    drives = not frames
+    for frame in frames:
+        for name, found in frame.scene.items():
+            drives = drives or name in FIELDS
+            if name not in FIELDS:
+                kinds.setdefault(name, kind_of(found.value))
+                words.setdefault(name, {}).setdefault(str(found.value))
+    own = {
+        name: Field(name, kind, tuple(words[name])[:_ABSENT] if kind == 'categorical' else ())
+        for name, kind in kinds.items()
+    }
+    return {**FIELDS, **own} if drives or not own else own
+
+
+def _columns(frames: Frames, table: Mapping[str, Field]) -> Mapping[str, dict[str, str]]:
     columns = {}
-    for name, spec in FIELDS.items():
+    for name, spec in table.items():
         number = {value: _DIGITS[i] for i, value in enumerate(spec.values)}
         values, confidences = [], []
         for frame in frames:
             known = frame.scene.get(name)
-            if known is None:
-                values.append(_DIGITS[_ABSENT])
-                confidences.append(_DIGITS[0])
-            else:
+            digit = _DIGITS[_ABSENT]
+            if known is not None and kind_of(known.value) == spec.kind:
                 word = known.value
-                values.append(number[word] if isinstance(word, str) else _DIGITS[int(word)])
-                confidences.append(_share(known.confidence))
+                digit = number.get(word, digit) if isinstance(word, str) else _DIGITS[int(word)]
+            values.append(digit)
+            confidences.append(_DIGITS[0] if known is None else _share(known.confidence))
         columns[name] = {'values': ''.join(values), 'confidences': ''.join(confidences)}
     return columns
 

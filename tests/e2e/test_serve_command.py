@@ -97,7 +97,7 @@ def test_search_gives_moments_with_pictures_and_commands(server: LibraryServer) 
 def test_conditions_are_counted_over_what_was_found(server: LibraryServer) -> None:
     def counted(path: str) -> dict[str, dict[str, int]]:
         fields = get_json(server, path)['fields']
-        return {f['name']: dict(f['counts']) for f in fields}
+        return {f['name']: {c[0]: c[1] for c in f['counts']} for f in fields}
 
     assert counted('/api/conditions')['weather'] == {'clear': FRAMES, 'rain': FRAMES}
     assert counted('/api/conditions')['lead'] == {'none': 2 * FRAMES - 10, 'truck': 10}

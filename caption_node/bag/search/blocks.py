@@ -17,13 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caption_node.bag.search.likeness import SIGNATURE_WORDS
+from caption_node.bag.search.own_fields import UNKNOWN
 from caption_node.bag.search.words import stems_of
 from caption_node.description import FIELDS, OBJECT_CLASSES, STATUSES, SceneDescription
 
 FAN_IN = 8
 LARGEST_ROWS = 1 << 18
-UNKNOWN = 255
-"""Code of a field that was not said."""
 _TYPES: dict[str, np.dtype[Any]] = {
     'id': np.dtype('<u4'),
     'stream': np.dtype('<u4'),
@@ -108,12 +107,14 @@ def rebuild(database: sqlite3.Connection) -> None:
 
 
 def read_column(database: sqlite3.Connection, name: str) -> NDArray[Any]:
-    """Return a whole column, in the order of the blocks."""
+    """Return a whole column, in the order of the blocks; unknown where a block has none of it."""
     rows = database.execute(
-        'SELECT data FROM block_column WHERE name = ? ORDER BY block_id', (name,)
+        'SELECT data, count FROM block LEFT JOIN block_column ON block_id = id AND name = ? '
+        'ORDER BY id',
+        (name,),
     )
     kind = column_type(name)
-    pieces = [np.frombuffer(data, dtype=kind) for (data,) in rows]
+    pieces = [_absent(n) if data is None else np.frombuffer(data, dtype=kind) for data, n in rows]
     return np.concatenate(pieces) if pieces else np.empty(0, dtype=kind)
 
 
@@ -195,13 +196,22 @@ def _join(database: sqlite3.Connection) -> None:
 
 
 def _read_columns(database: sqlite3.Connection, blocks: Sequence[int]) -> dict[str, NDArray[Any]]:
-    columns: dict[str, list[NDArray[Any]]] = {}
+    columns: dict[str, dict[int, NDArray[Any]]] = {}
     for block in blocks:
         for name, data in database.execute(
             'SELECT name, data FROM block_column WHERE block_id = ? ORDER BY name', (block,)
         ):
-            columns.setdefault(name, []).append(np.frombuffer(data, dtype=column_type(name)))
-    return {name: np.concatenate(pieces) for name, pieces in columns.items()}
+            columns.setdefault(name, {})[block] = np.frombuffer(data, dtype=column_type(name))
+    absent = {block: _absent(len(columns['id'][block])) for block in blocks}
+    return {
+        name: np.concatenate([pieces.get(block, absent[block]) for block in blocks])
+        for name, pieces in columns.items()
+    }
+
+
+def _absent(count: int) -> NDArray[np.uint8]:
+    """Return the column of a field that no frame of a block was asked for."""
+    return np.full(count, UNKNOWN, dtype=np.uint8)
 
 
 def _read_postings(database: sqlite3.Connection, block: int) -> dict[int, NDArray[np.uint32]]:

@@ -9,10 +9,12 @@ Filters on fields: a small language that is read here and computed on columns, n
     comparison = name [operator value | "in" "(" value {"," value} ")"]
     operator   = "=" | "!=" | "<" | "<=" | ">" | ">="
 
-A name alone asks for true, or for a count above 0.
+A name alone asks for true, or for a count above 0. Own fields of models go by their names as well,
+or with ``own.`` before them where something else has that name.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from difflib import get_close_matches
 import fnmatch
@@ -23,8 +25,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from caption_node.bag.search.blocks import UNKNOWN, class_column
-from caption_node.description import FIELDS, MAX_COUNT, OBJECT_CLASSES, STATUSES
+from caption_node.bag.search.blocks import class_column
+from caption_node.bag.search.own_fields import PREFIX, UNKNOWN
+from caption_node.description import FIELDS, MAX_COUNT, OBJECT_CLASSES, STATUSES, Field
 from caption_node.errors import ConfigError
 
 Mask = NDArray[np.bool_]
@@ -41,9 +44,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     '>': operator.gt,
     '>=': operator.ge,
 }
-_CLASSES = tuple(class_column(name) for name in OBJECT_CLASSES)
 _BOOLEANS = {'true': 1, 'yes': 1, '1': 1, 'false': 0, 'no': 0, '0': 0}
-NAMES = (*FIELDS, *_CLASSES, 'status', 'confidence', 'bag', 'topic', 'recorded')
 _LONGEST, _DEEPEST = 2000, 50
 _HINT = "write it like 'lead=truck and road=highway and people>=2 and not time in (dusk, night)'"
 
@@ -63,16 +64,52 @@ class Rows(Protocol):
 Filter = Callable[[Rows], Mask]
 
 
-def read_filter(text: str) -> Filter:
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """
+    What can be asked for.
+
+    :param kind: Of a field, or what it is: ``status``, ``confidence``, ``bag`` and so on.
+    :param words: In the order of their codes.
+    :param most: Greatest number that it can be.
+    """
+
+    name: str
+    column: str
+    kind: str
+    words: tuple[str, ...] = ()
+    most: float = MAX_COUNT
+
+
+_OTHERS = ('confidence', 'bag', 'topic', 'recorded')
+_NAMES = {
+    **{f.name: _Name(f.name, f.name, f.kind, f.values) for f in FIELDS.values()},
+    **{n: _Name(n, n, 'count', (), 255.0) for n in map(class_column, OBJECT_CLASSES)},
+    'status': _Name('status', 'status', 'categorical', STATUSES),
+    **{n: _Name(n, n, n) for n in _OTHERS},
+}
+
+
+def _names(own: Mapping[str, Field]) -> dict[str, _Name]:
+    added = {
+        name: _Name(f.name, PREFIX + f.name, f.kind, f.values)
+        for f in own.values()
+        for name in (PREFIX + f.name, f.name)
+    }
+    return added | _NAMES
+
+
+def read_filter(text: str, own: Mapping[str, Field] | None = None) -> Filter:
     """
     Read a filter.
 
+    :param own: Fields beyond those of driving.
     :returns: What computes, for an index, which rows pass.
     :raises ConfigError: If it is not one; says what was expected.
     """
     if len(text) > _LONGEST:
         raise ConfigError(f'the filter is longer than {_LONGEST} characters')
-    parser = _Parser(_tokens(text))
+    parser = _Parser(_tokens(text), _names(own or {}))
     found = parser.either_of(0)
     if parser.peek() is not None:
         raise ConfigError(f'{parser.peek()!r} cannot follow there in the filter', _HINT)
@@ -94,8 +131,9 @@ def _tokens(text: str) -> list[tuple[str, bool]]:
 
 
 class _Parser:
-    def __init__(self, tokens: Sequence[tuple[str, bool]]) -> None:
+    def __init__(self, tokens: Sequence[tuple[str, bool]], names: Mapping[str, _Name]) -> None:
         self._tokens = tokens
+        self._names = names
         self._place = 0
 
     def peek(self) -> str | None:
@@ -132,29 +170,32 @@ class _Parser:
         return self._comparison()
 
     def _comparison(self) -> Filter:
-        name = self._next('the name of a field')
-        if name not in NAMES:
-            close = get_close_matches(name, NAMES, 1)
+        asked = self._next('the name of a field')
+        name = self._names.get(asked)
+        if name is None:
+            close = get_close_matches(asked, self._names, 1)
             hint = f'did you mean {close[0]!r}? ' if close else ''
+            plain = [n for n in self._names if not n.startswith(PREFIX)]
             raise ConfigError(
-                f'there is no field {name!r} to filter by', f'{hint}fields: ' + ', '.join(NAMES)
+                f'there is no field {asked!r} to filter by', f'{hint}fields: ' + ', '.join(plain)
             )
         sign = self.peek()
         if sign in _OPERATORS:
             self._place += 1
-            return _compare(name, sign, self._next(f'a value for {name}'))
+            return _compare(name, sign, self._next(f'a value for {asked}'))
         if self._takes('in'):
             self._expect('(')
-            values = [self._next(f'a value for {name}')]
+            values = [self._next(f'a value for {asked}')]
             while self._takes(','):
-                values.append(self._next(f'a value for {name}'))
+                values.append(self._next(f'a value for {asked}'))
             self._expect(')')
             parts = [_compare(name, '=', v) for v in values]
             return lambda rows: _fold(np.logical_or, parts, rows)
-        if _kind(name) in ('boolean', 'count'):
-            return _compare(name, '>' if _kind(name) == 'count' else '=', '0' * (
-                _kind(name) == 'count') or 'true')  # fmt: skip
-        raise ConfigError(f'{name} needs a value in the filter', f'for instance {_example(name)}')
+        if name.kind == 'boolean':
+            return _compare(name, '=', 'true')
+        if name.kind == 'count':
+            return _compare(name, '>', '0')
+        raise ConfigError(f'{asked} needs a value in the filter', f'for instance {_example(name)}')
 
     def _takes(self, token: str) -> bool:
         is_there = self.peek() == token
@@ -188,54 +229,54 @@ def _fold(join: Callable[[Mask, Mask], Mask], parts: Sequence[Filter], rows: Row
     return mask
 
 
-def _kind(name: str) -> str:
-    if name in FIELDS:
-        return FIELDS[name].kind
-    return 'count' if name in _CLASSES else name
+def _example(name: _Name) -> str:
+    if name.words:
+        return f'{name.name}={name.words[0]}'
+    examples = {'recorded': '2026-05-04', 'confidence': '0.5'}
+    return f'{name.name}={examples.get(name.name, "2")}'
 
 
-def _example(name: str) -> str:
-    if name in FIELDS and FIELDS[name].values:
-        return f'{name}={FIELDS[name].values[0]}'
-    examples = {'recorded': '2026-05-04', 'confidence': '0.5', 'status': 'ok'}
-    return f'{name}={examples.get(name, "2")}'
-
-
-def _compare(name: str, sign: str, text: str) -> Filter:
-    compare = _OPERATORS[sign]
-    kind = _kind(name)
-    if kind in ('bag', 'topic'):
-        return _compare_stream(name, sign, text)
-    if kind == 'recorded':
+def _compare(name: _Name, sign: str, text: str) -> Filter:
+    compare, column = _OPERATORS[sign], name.column
+    if name.kind in ('bag', 'topic'):
+        return _compare_stream(name.kind, sign, text)
+    if name.kind == 'recorded':
         begin_ns, end_ns = _read_time(text)
         return _compare_time(sign, begin_ns, end_ns)
-    if kind == 'confidence':
-        value = _number(name, text, 1.0)
-        return lambda rows: compare(rows.column(name).astype(np.float32) / 255, value)
-    if kind == 'count':
-        count = int(_number(name, text, 255.0 if name in _CLASSES else MAX_COUNT))
-        return lambda rows: _known(rows.column(name), compare(rows.column(name), count))
+    if name.kind == 'confidence':
+        value = _number(name.name, text, 1.0)
+        return lambda rows: compare(rows.column(column).astype(np.float32) / 255, value)
+    if name.kind == 'count':
+        count = int(_number(name.name, text, name.most))
+        return lambda rows: _known(rows.column(column), compare(rows.column(column), count))
     if sign not in ('=', '==', '!='):
-        raise ConfigError(f'{name} has no order: {sign} means nothing there', 'use = or !=')
-    code = _code(name, kind, text)
-    return lambda rows: _known(rows.column(name), compare(rows.column(name), code))
+        raise ConfigError(f'{name.name} has no order: {sign} means nothing there', 'use = or !=')
+    code = _code(name, text)
+    return lambda rows: _known(rows.column(column), compare(rows.column(column), code))
 
 
 def _known(column: NDArray[Any], mask: Mask) -> Mask:
     return np.asarray(mask & (column != UNKNOWN), dtype=bool)
 
 
-def _code(name: str, kind: str, text: str) -> int:
-    if kind == 'boolean':
+def _code(name: _Name, text: str) -> int:
+    if name.kind == 'boolean':
         if text.lower() not in _BOOLEANS:
-            raise ConfigError(f'{name} cannot be {text!r}', 'allowed: true, false')
+            raise ConfigError(f'{name.name} cannot be {text!r}', 'allowed: true, false')
         return _BOOLEANS[text.lower()]
-    values = STATUSES if name == 'status' else FIELDS[name].values
-    if text.lower() not in values:
-        close = get_close_matches(text.lower(), values, 1)
+    # Words of own fields may have capitals, and differ in them only.
+    words = name.words if text in name.words else tuple(w.lower() for w in name.words)
+    asked = text if text in name.words else text.lower()
+    if asked not in words:
+        close = get_close_matches(asked, words, 1)
         hint = f'did you mean {close[0]!r}? ' if close else ''
-        raise ConfigError(f'{name} cannot be {text!r}', f'{hint}allowed: ' + ', '.join(values))
-    return values.index(text.lower())
+        if name.column.startswith(PREFIX):
+            raise ConfigError(
+                f'no frame of the index has {name.name} = {text!r}',
+                f'{hint}what it has: ' + ', '.join(name.words),
+            )
+        raise ConfigError(f'{name.name} cannot be {text!r}', f'{hint}allowed: ' + ', '.join(words))
+    return words.index(asked)
 
 
 def _number(name: str, text: str, most: float) -> float:

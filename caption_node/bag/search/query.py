@@ -21,6 +21,7 @@ from caption_node.bag.search import moments
 from caption_node.bag.search.blocks import block_starts, read_column, read_rows
 from caption_node.bag.search.filters import Mask, read_filter
 from caption_node.bag.search.likeness import differing_bits, nearest, signatures
+from caption_node.bag.search.own_fields import read_own_fields
 from caption_node.bag.search.schema import SELECT_FRAME, read_frame
 from caption_node.bag.search.words import Idea, read_ideas
 from caption_node.description import STATUSES, ModelInfo, SceneDescription
@@ -124,6 +125,7 @@ class Searcher:
         self._database = database
         self._version = self._data_version()
         self._starts = block_starts(database)
+        self._own = read_own_fields(database)
         self._columns: dict[str, NDArray[Any]] = {}
         self._words: dict[str, NDArray[np.int64]] = {}
         rows = database.execute(
@@ -159,7 +161,7 @@ class Searcher:
         notes: list[str] = []
         mask = self._live_rows()
         if query.where:
-            mask = mask & read_filter(query.where)(self)
+            mask = mask & read_filter(query.where, self._own)(self)
         ideas = read_ideas(query.text)
         if query.text.strip() and not ideas:
             notes.append(f'{query.text!r} holds no word that can be looked for')

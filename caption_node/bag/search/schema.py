@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from caption_node.bag.search.own_fields import OWN_TABLE, pack_facts, unpack_facts
 from caption_node.description import (
     FIELDS,
     OBJECT_CLASSES,
@@ -26,7 +27,7 @@ from caption_node.description import (
     SceneObject,
 )
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 FIELD_NAMES = tuple(FIELDS)
 _FIELD_COLUMNS = ', '.join(f'"{n}"' for n in FIELD_NAMES)
 TABLES = f"""
@@ -47,7 +48,7 @@ CREATE TABLE frame (
     stamp_ns INTEGER NOT NULL, log_time_ns INTEGER NOT NULL, frame_id TEXT NOT NULL,
     caption TEXT NOT NULL, confidence REAL NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL,
     hazard TEXT NOT NULL, {_FIELD_COLUMNS}, field_confidence BLOB NOT NULL,
-    object BLOB NOT NULL);
+    object BLOB NOT NULL, fact TEXT NOT NULL);
 CREATE INDEX frame_of_stream ON frame (stream_id);
 CREATE TABLE embedding (
     frame_id INTEGER PRIMARY KEY REFERENCES frame ON DELETE CASCADE, data BLOB NOT NULL);
@@ -61,14 +62,13 @@ CREATE TABLE term (id INTEGER PRIMARY KEY, word TEXT NOT NULL UNIQUE);
 CREATE TABLE posting (
     term_id INTEGER NOT NULL REFERENCES term, block_id INTEGER NOT NULL REFERENCES block
     ON DELETE CASCADE, rows BLOB NOT NULL, PRIMARY KEY (term_id, block_id));
-CREATE INDEX posting_of_block ON posting (block_id);
-"""
-INSERT_FRAME = 'INSERT INTO frame VALUES (' + ','.join('?' * (12 + len(FIELD_NAMES))) + ')'
+CREATE INDEX posting_of_block ON posting (block_id);{OWN_TABLE}"""
+INSERT_FRAME = 'INSERT INTO frame VALUES (' + ','.join('?' * (13 + len(FIELD_NAMES))) + ')'
 SELECT_FRAME = f"""
 SELECT frame.id, frame.stamp_ns, frame.log_time_ns, frame.frame_id, frame.caption,
     frame.confidence, frame.status, frame.reason, frame.hazard, {_FIELD_COLUMNS},
-    frame.field_confidence, frame.object, stream.topic, bag.path, model.name, model.sha256,
-    model.backend, model.precision
+    frame.field_confidence, frame.object, frame.fact, stream.topic, bag.path, model.name,
+    model.sha256, model.backend, model.precision
 FROM frame JOIN stream ON stream.id = frame.stream_id JOIN bag ON bag.id = stream.bag_id
     JOIN model ON model.id = bag.model_id
 """
@@ -109,6 +109,7 @@ def frame_values(
         *(None if v is None else v.value for v in scene),
         bytes(0 if v is None else round(v.confidence * 255) for v in scene),
         _pack_objects(said.objects),
+        pack_facts(said.scene),
     )
 
 
@@ -120,7 +121,7 @@ def read_frame(row: Sequence[Any]) -> tuple[int, int, SceneDescription]:
     """
     number, stamp_ns, log_time_ns, frame_id, caption, confidence, status, reason, hazard = row[:9]
     values = row[9 : 9 + len(FIELD_NAMES)]
-    sureness, objects, topic, path, *model = row[9 + len(FIELD_NAMES) :]
+    sureness, objects, facts, topic, path, *model = row[9 + len(FIELD_NAMES) :]
     scene = {
         name: FieldValue(bool(value) if FIELDS[name].kind == 'boolean' else value, sure / 255)
         for name, value, sure in zip(FIELD_NAMES, values, sureness, strict=True)
@@ -135,7 +136,7 @@ def read_frame(row: Sequence[Any]) -> tuple[int, int, SceneDescription]:
         confidence=confidence,
         status=status,
         reason=reason,
-        scene=scene,
+        scene=scene | unpack_facts(facts),
         hazard=hazard,
         objects=_unpack_objects(objects),
         model=ModelInfo(*model),
@@ -150,6 +151,23 @@ def class_counts(objects: Sequence[SceneObject]) -> list[int]:
         if item.class_name in counts:
             counts[item.class_name] += 1
     return [min(n, 255) for n in counts.values()]
+
+
+def centre_of(
+    database: sqlite3.Connection, model: int, vectors: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return the centre of a model's embeddings: the mean of the first that ever came."""
+    sha256 = '(SELECT sha256 FROM model WHERE id = ?)'
+    row = database.execute(
+        f'SELECT centre FROM model WHERE sha256 = {sha256} AND centre IS NOT NULL', (model,)
+    ).fetchone()
+    if row is not None:
+        return np.frombuffer(row[0], dtype='<f4')
+    centre: NDArray[np.float32] = vectors.mean(axis=0, dtype=np.float64).astype('<f4')
+    database.execute(
+        f'UPDATE model SET centre = ? WHERE sha256 = {sha256}', (centre.tobytes(), model)
+    )
+    return centre
 
 
 def create(database: sqlite3.Connection) -> None:

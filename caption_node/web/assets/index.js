@@ -47,8 +47,8 @@
   const conditions = (fields, frames) => at('conditions').replaceChildren(...fields.map(field => {
     const set = element('fieldset', {}, element('legend', { textContent: field.name }));
     set.dataset.field = field.name;
-    for (const [value, count] of field.counts) {
-      const button = element('button', { type: 'button', onclick: () => narrow(field.name + '=' + value) },
+    for (const [value, count, comparison] of field.counts) {
+      const button = element('button', { type: 'button', onclick: () => narrow(comparison) },
         element('span', { textContent: value }), element('span', { textContent: count }));
       button.style.setProperty('--share', (100 * count / Math.max(1, frames)).toFixed(1) + '%');
       set.append(button);

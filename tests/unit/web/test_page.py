@@ -7,10 +7,10 @@ from itertools import pairwise
 import json
 from typing import Any
 
-from caption_node.description import SceneDescription
+from caption_node.description import FIELDS, SceneDescription
 from caption_node.web.page import PageContent, script_json, write_page
 from caption_node.web.thumbnails import choose_frames, nearest_pictures
-from tests.described import describe
+from tests.described import describe, describe_own
 
 HOSTILE = '</script><script>alert(1)</script><img src=x onerror=alert(2)>&amp;\u2028"\'$style'
 
@@ -83,6 +83,21 @@ def test_fields_come_back_out_of_the_columns() -> None:
     share = digits.index(data['columns']['lead']['confidences'][0]) / 62
     assert abs(share - 0.8) < 0.01
     assert data['reasons'][data['reason_of'][2]] == 'bad'
+
+
+def test_a_page_shows_the_fields_of_other_models() -> None:
+    frames = [describe_own(k, shape, k, k == 1) for k, shape in enumerate(('round', 'flat "a"'))]
+    data = data_of(write_page(content(frames)))
+    assert data['fields'] == [
+        {'name': 'shape', 'kind': 'categorical', 'values': ['round', 'flat "a"']},
+        {'name': 'shadows', 'kind': 'count', 'values': []},
+        {'name': 'device', 'kind': 'boolean', 'values': []},
+    ]
+    assert [data['columns'][n]['values'] for n in ('shape', 'shadows', 'device')] == ['AB'] * 3
+    assert data['events'] == []
+    mixed = data_of(write_page(content([*frames, describe(2)])))
+    assert len(mixed['fields']) == 3 + len(FIELDS)
+    assert mixed['columns']['shape']['values'] == 'AB_'
 
 
 def test_ten_thousand_frames_take_less_than_two_megabytes() -> None:
