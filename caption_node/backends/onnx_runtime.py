@@ -120,7 +120,10 @@ class OnnxRuntimeBackend:
         if len(image) != 1 or any(a.shape[1:] != sizes.get(n) for n, a in chance.items()):
             shapes = {name: array.shape for name, array in chance.items()}
             raise InferenceError(f'one picture and {dict(sizes)} is wanted, got {shapes}')
-        return self._run(image, chance)
+        # Rows for each sentence in every input: the graph takes their number for one and the same.
+        rows = max((len(array) for array in chance.values()), default=1)
+        none = {n: np.zeros((rows, *size), np.float32) for n, size in sizes.items()}
+        return self._run(image, {**none, **chance})
 
     def _run(
         self, images: NDArray[np.uint8], chance: Mapping[str, NDArray[np.float32]]

@@ -12,10 +12,12 @@ import pytest
 import torch
 
 from caption_node.backends.judge import SentenceJudge
+from caption_node.backends.onnx_runtime import OnnxRuntimeBackend
+from caption_node.bundle import Bundle
 from caption_node.commands.judging import judge_frames, judge_table
 from caption_node.errors import BundleError
 from caption_node.evaluation.predictions import Prediction
-from caption_node.training.export import export_graph
+from caption_node.training.export import export_graph, write_bundle
 from caption_node.training.model.captioner import Captioner
 from caption_node.training.objectives.choice import OBJECTIVES, WITH_LATENT
 from caption_node.training.objectives.judge_export import JudgeGraph, write_judge
@@ -62,6 +64,29 @@ def test_graph_says_what_the_trained_network_says(
         expected = model.eval()(torch.from_numpy(images))
     assert np.array_equal(tokens, expected[0].numpy())
     assert np.allclose(logp, expected[1].numpy(), atol=1e-4)
+
+
+def test_graph_tells_one_picture_in_as_many_ways_as_it_is_given_latents(
+    tmp_path: Path, shards: Path, small: Captioner, vocabulary: Vocabulary
+) -> None:
+    config = toy_config(tmp_path, objective='vae', objective_steps=1)
+    run = ObjectiveRun(config, toy_material(config, shards, small, vocabulary), quiet)
+    run.train()
+    model = run.material.model.eval()
+    assert model.latent is not None
+    with torch.no_grad():
+        model.latent.shift.weight.mul_(30)
+    write_bundle(tmp_path, model, vocabulary, 'toy', 'none', {})
+    image = pictures(model)[:1]
+    latent = np.random.default_rng(3).standard_normal((8, model.latent.size)).astype(np.float32)
+    latent[0] = 0
+    backend = OnnxRuntimeBackend(Bundle.load(tmp_path), threads=1)
+    plain = backend.run(image).tokens
+    said = backend.run_samples(image, {'latent': latent}).tokens
+    backend.close()
+    assert said.shape == (8, model.config.tokens)
+    assert np.array_equal(said[:1], plain)
+    assert len({tuple(row) for row in said.tolist()}) > 1
 
 
 def test_judge_in_a_file_answers_as_the_network_does(
