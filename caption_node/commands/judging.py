@@ -18,6 +18,7 @@ _ROWS = {
     'sentences': 'the sentences measured',
     'annotators': "annotators' sentences",
     'other_frames': "annotators' sentences about other frames",
+    'told_apart': 'an own one above another, of all pairs',
 }
 
 
@@ -34,7 +35,8 @@ def judge_frames(
     :param file: The judge.
     :param folder: Of the pictures.
     :returns: Mean probabilities, 0..1: of the sentences measured, of annotators', and of
-        annotators' about other frames, which tells whether the judge looks at the picture.
+        annotators' about other frames, which tells whether the judge looks at the picture; and
+        how often it holds an own one for likelier than another (area under the curve).
     :raises CaptionError: If the judge or a picture cannot be read.
     """
     judge = SentenceJudge(file, threads)
@@ -49,7 +51,7 @@ def _judge(
 ) -> dict[str, float]:
     from caption_node.image_codec import read_image
 
-    found: dict[str, list[float]] = {name: [] for name in _ROWS}
+    found: dict[str, list[float]] = {n: [] for n in ('sentences', 'annotators', 'other_frames')}
     for k, frame in enumerate(frames):
         image, _ = letterbox(read_image(frame_path(folder, frame.file)), judge.height, judge.width)
         # Another frame's sentence from half-way around: neighbours are often of one drive.
@@ -63,7 +65,10 @@ def _judge(
         found['other_frames'].append(float(answers[1]))
         # What was not said was not written about the picture.
         found['sentences'].append(float(answers[2]) if len(said) > 2 else 0.0)
-    return {name: round(float(np.mean(values)), 6) for name, values in found.items()}
+    means = {name: round(float(np.mean(values)), 6) for name, values in found.items()}
+    right, wrong = np.array(found['annotators'])[:, None], np.array(found['other_frames'])
+    above = (right > wrong).mean() + (right == wrong).mean() / 2
+    return {**means, 'told_apart': round(float(above), 6)}
 
 
 def judge_table(judged: Mapping[str, Mapping[str, float]]) -> Table:

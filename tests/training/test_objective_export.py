@@ -128,6 +128,7 @@ def test_command_holds_sentences_beside_those_of_annotators(
     sure = float(np.exp(2) / (np.exp(2) + 2))
     assert judged['val']['annotators'] == pytest.approx(sure, abs=1e-3)
     assert judged['val']['sentences'] == pytest.approx(sure / 3, abs=1e-3)  # two said nothing
+    assert judged['val']['told_apart'] == 0.5  # it does not look at the pictures
     assert '79%' in judge_table(judged).to_markdown()
 
 
