@@ -13,6 +13,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from itertools import islice
+import json
 import multiprocessing
 from multiprocessing.connection import wait
 import os
@@ -54,6 +55,7 @@ class Work:
         process where there are several.
     :param batch: Frames per run of the model.
     :param thumbnail_width: Pixels; 0 makes no thumbnails.
+    :param sentences: ``model`` or ``rules``, as the pipeline takes it.
     """
 
     model: str | None = None
@@ -61,6 +63,14 @@ class Work:
     threads: int = 0
     batch: int = 4
     thumbnail_width: int = 0
+    sentences: str = 'model'
+
+    def settings(self, names: Collection[str], every_s: float) -> str:
+        """Return what decides, beside content and model, what stands in an index."""
+        found: list[object] = [sorted(names), every_s, self.batch, self.thumbnail_width > 0]
+        if self.sentences != 'model':
+            found.append(self.sentences)
+        return json.dumps(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +252,7 @@ def _loaded(pipeline: CaptionPipeline) -> _Loaded:
 
 
 def _open(work: Work) -> CaptionPipeline:
-    return CaptionPipeline.open(work.model, work.backend, work.threads)
+    return CaptionPipeline.open(work.model, work.backend, work.threads, sentences=work.sentences)
 
 
 def _keep(

@@ -164,7 +164,13 @@ class _Run:
     def _open_workers(self, frames: int) -> Workers:
         if self._workers is None:
             options = self._options
-            work = Work(options.model, options.backend, options.threads, options.batch)
+            work = Work(
+                options.model,
+                options.backend,
+                options.threads,
+                options.batch,
+                sentences=options.sentences,
+            )
             jobs = 1 if options.overlay else options.jobs
             self._workers = self._stack.enter_context(open_workers(work, jobs, frames))
         return self._workers
@@ -205,8 +211,10 @@ def _stem(bag: Path) -> str:
 
 def _job(bag: Path, workers: Workers, names: Sequence[str], every_s: float) -> Job:
     model = workers.model
-    said_by = ' '.join((model.sha256, workers.manifest_sha256, model.backend, model.precision))
-    return Job(fingerprint(bag), said_by, tuple(names), every_s, workers.work.batch)
+    said_by = [model.sha256, workers.manifest_sha256, model.backend, model.precision]
+    if workers.work.sentences != 'model':
+        said_by.append(workers.work.sentences)
+    return Job(fingerprint(bag), ' '.join(said_by), tuple(names), every_s, workers.work.batch)
 
 
 def expected_frames(reader: BagReader, topics: Sequence[Topic], every_s: float) -> int:

@@ -4,7 +4,7 @@
 
 import argparse
 
-from caption_node.commands.option_values import count, duration_s, positive
+from caption_node.commands.option_values import add_sentences, count, duration_s, positive
 
 _BAG = 'rosbag2 folder, or .mcap, .db3 or .bag file'
 
@@ -165,4 +165,5 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--batch', type=positive, default=4, metavar='N', help='frames per run (default: 4)'
     )
+    add_sentences(parser)
     parser.add_argument('-q', '--quiet', action='store_true', help='no progress')

@@ -29,7 +29,14 @@ def run(options: argparse.Namespace) -> int:
     )
     width = 0 if options.no_thumbnails else THUMBNAIL_WIDTH
     # One thread a worker, on every engine: results must not depend on where they were made.
-    work = Work(options.model, options.backend, options.threads or 1, options.batch, width)
+    work = Work(
+        options.model,
+        options.backend,
+        options.threads or 1,
+        options.batch,
+        width,
+        options.sentences,
+    )
     # Whole batches: so the same frames go through the model together as in `caption index`.
     segment = -(-options.segment // options.batch) * options.batch
     choice = Choice(tuple(options.topics), options.every, segment)

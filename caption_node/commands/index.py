@@ -5,7 +5,6 @@
 import argparse
 from collections.abc import Sequence
 from contextlib import ExitStack
-import json
 from pathlib import Path
 
 from caption_node.bag.fingerprint import fingerprint
@@ -70,9 +69,7 @@ class _Run:
             names = [t.name for t in topics]
             total = expected_frames(reader, topics, options.every)
             workers = self._open_workers(total)
-            settings = json.dumps(
-                [sorted(names), options.every, workers.work.batch, not options.no_thumbnails]
-            )
+            settings = workers.work.settings(names, options.every)
             bag = IndexedBag(
                 str(path.resolve()),
                 fingerprint(path),
@@ -124,7 +121,14 @@ class _Run:
         if self._workers is None:
             options = self._options
             width = 0 if options.no_thumbnails else THUMBNAIL_WIDTH
-            work = Work(options.model, options.backend, options.threads, options.batch, width)
+            work = Work(
+                options.model,
+                options.backend,
+                options.threads,
+                options.batch,
+                width,
+                options.sentences,
+            )
             self._workers = self._stack.enter_context(open_workers(work, options.jobs, frames))
         return self._workers
 

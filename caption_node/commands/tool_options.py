@@ -4,7 +4,7 @@
 
 import argparse
 
-from caption_node.commands.option_values import count, duration_s, positive
+from caption_node.commands.option_values import add_sentences, count, duration_s, positive
 
 LABEL_FORMATS = ('jsonl', 'csv', 'coco-captions')
 
@@ -151,6 +151,7 @@ def _add_fleet(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         '--no-thumbnails', action='store_true', help='keep no small pictures in the index'
     )
     _add_describing(parser)
+    add_sentences(parser)
     parser.set_defaults(module='caption_node.commands.fleet', function='run', every=0.5)
 
 

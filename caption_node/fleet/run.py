@@ -145,18 +145,13 @@ class FleetRun:
             names, *rest = json.loads(bag.settings)
         except ValueError:
             return False
-        mine = json.loads(self._settings([], self._work.batch))[1:]
+        mine = json.loads(self._work.settings([], self._choice.every_s))[1:]
         topics = sorted(self._choice.topics)
         return (
             bag.fingerprint == self._prints[bag.path]
             and rest == mine
             and (not topics or names == topics)
         )
-
-    def _settings(self, names: Sequence[str], batch: int) -> str:
-        """Return how frames are chosen as `caption index` writes it: each knows the other's."""
-        has_thumbnails = self._work.thumbnail_width > 0
-        return json.dumps([sorted(names), self._choice.every_s, batch, has_thumbnails])
 
     def _settle(self, task: Task, result: object) -> None:
         place = task.arguments[0].place
@@ -171,7 +166,7 @@ class FleetRun:
         bag = IndexedBag(
             place,
             self._prints[place],
-            self._settings(plan.names, plan.batch),
+            replace(self._work, batch=plan.batch).settings(plan.names, self._choice.every_s),
             plan.start_ns,
             plan.end_ns,
             plan.model,

@@ -19,7 +19,7 @@ from caption_node.bundle import Bundle, find_bundle
 from caption_node.pipeline import CaptionPipeline
 
 _TICK_S = 0.1
-_GIVE_UP_S = 1.0
+_GIVE_UP_S = 0.5
 _SAY_EVERY_PERCENT = 10.0
 
 
@@ -94,7 +94,7 @@ class Opening:
             if self._cancel.is_set():
                 backend.close()
             else:
-                self._pipeline = CaptionPipeline(bundle, backend)
+                self._pipeline = CaptionPipeline(bundle, backend, values['sentences'])
         except BaseException as err:  # raised again in the thread that waits
             self._error = err
         finally:

@@ -95,6 +95,13 @@ _ROWS = (
         when='inactive',
     ),
     Parameter(
+        'sentences',
+        'model',
+        'Who words the sentences: the model, or rules from its fields and boxes (driving only).',
+        choices=('model', 'rules'),
+        when='inactive',
+    ),
+    Parameter(
         'fallback',
         True,
         'Serve with ONNX Runtime while an engine is built, and if it cannot be; off, configuring '
