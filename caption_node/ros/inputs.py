@@ -13,12 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 from sensor_msgs.msg import CompressedImage, Image
+
+from caption_node.ros.event_group import EventGroup, SubscriptionEvents
 
 Message: TypeAlias = Any
 """``Image`` or ``CompressedImage``; message classes have no static types."""
@@ -75,6 +76,7 @@ class TopicInput:
         self.incompatible = ''
         self.lost = 0
         self._deliver = deliver
+        self._events = EventGroup()
         self._seen: deque[int] = deque(maxlen=16)
         self._warned: set[str] = set()
         self._retired: Subscription | None = None
@@ -144,7 +146,8 @@ class TopicInput:
             self._name,
             received,
             self._qos,
-            event_callbacks=SubscriptionEventCallbacks(
+            event_callbacks=SubscriptionEvents(
+                self._events,
                 incompatible_qos=self._report_incompatible_qos,
                 message_lost=self._count_lost,
                 use_default_callbacks=False,

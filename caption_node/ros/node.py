@@ -24,6 +24,7 @@ from caption_node.ros.conversions import model_to_message
 from caption_node.ros.declaration import declare_parameters, unknown_overrides
 from caption_node.ros.describing import Describing
 from caption_node.ros.diagnostics import make_array, make_node_status
+from caption_node.ros.heap import PageReturner, return_free_pages
 from caption_node.ros.on_demand import DescribeService
 from caption_node.ros.opening import Opening, OpeningCancelled
 from caption_node.ros.outputs import OUTPUT_QOS, Offer, Outputs
@@ -54,6 +55,7 @@ class CaptionNode(LifecycleNode):  # type: ignore[misc]
         self._state = 'unconfigured'
         self._last_error = ''
         self._reported_s = perf_counter()
+        self._pages = PageReturner()
         declare_parameters(self)
         # Asked for every frame: rclpy's own look-up takes locks and makes objects.
         self._now = {name: self.get_parameter(name).value for name in PARAMETERS}
@@ -175,6 +177,7 @@ class CaptionNode(LifecycleNode):  # type: ignore[misc]
         if self._pipeline is not None:
             self._pipeline.close()
             self._pipeline = None
+            return_free_pages()
 
     def _start_describing(self) -> None:
         if self._pipeline is None or self._outputs is None:
@@ -192,6 +195,7 @@ class CaptionNode(LifecycleNode):  # type: ignore[misc]
         if self._describing is not None:
             self._describing.tick()
             self._tell_model()
+        self._pages.tick(perf_counter())
         self._report_now_and_then()
 
     def _report_now_and_then(self) -> None:
