@@ -236,9 +236,10 @@ class Describing:
             self._outputs.publish_description(moment.description, message)
         for event in moment.events:
             self._outputs.publish_event(event_to_message(event))
-        self._outputs.publish_times(
-            self.now_ns(), lambda: (perf_counter() - taken.taken_s) * 1e3, message.age_ms
-        )
+        # Both at one instant, the image's age last: it was taken after its stamp.
+        processing_ms = (perf_counter() - taken.taken_s) * 1e3
+        now_ns = self.now_ns()
+        self._outputs.publish_times(now_ns, processing_ms, age_ms(header.stamp, now_ns))
         self.statistics.record(moment.description, message)
         if frame is not None:
             self._painter.offer(Sketch(frame, moment.description, header, message.age_ms))

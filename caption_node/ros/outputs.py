@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """All that the node publishes but /diagnostics: topics, quality of service, who asks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ from std_msgs.msg import String
 
 from caption_node.description import SceneDescription
 from caption_node.ros.conversions import caption_to_message, number_message
+from caption_node.ros.event_group import EventGroup
 
 OUTPUT_QOS = QoSProfile(
     history=HistoryPolicy.KEEP_LAST, depth=10, reliability=ReliabilityPolicy.RELIABLE
@@ -89,6 +90,7 @@ class Outputs:
     def __init__(self, node: LifecycleNode, cameras: Sequence[str], offer: Offer) -> None:
         self._node = node
         self._made: list[Publisher] = []
+        self._events_group = EventGroup()
         self.missed_deadlines = 0
         self._several = len(cameras) > 1
         shared = self._create_pair('~', offer)
@@ -105,7 +107,9 @@ class Outputs:
         self._processing = self._create(Float64Stamped, '~/debug/processing_time_ms', OUTPUT_QOS)
         self._latency = self._create(Float64Stamped, '~/debug/pipeline_latency_ms', OUTPUT_QOS)
         # No lifecycle publisher: it is latched when the model is loaded, before activation.
-        self._model = node.create_publisher(ModelMessage, '~/model_info', _LATCHED_QOS)
+        self._model = node.create_publisher(
+            ModelMessage, '~/model_info', _LATCHED_QOS, callback_group=self._events_group
+        )
 
     def publish_description(
         self, description: SceneDescription, message: DescriptionMessage
@@ -121,12 +125,10 @@ class Outputs:
         """Publish that something has begun or ended."""
         self._events.publish(message)
 
-    def publish_times(
-        self, now_ns: int, processing_ms: Callable[[], float], latency_ms: float
-    ) -> None:
+    def publish_times(self, now_ns: int, processing_ms: float, latency_ms: float) -> None:
         """Publish the two numbers that monitors of other stacks read, where anybody does."""
         if self._processing.get_subscription_count():
-            self._processing.publish(number_message(processing_ms(), now_ns))
+            self._processing.publish(number_message(processing_ms, now_ns))
         if self._latency.get_subscription_count():
             self._latency.publish(number_message(latency_ms, now_ns))
 
@@ -173,6 +175,7 @@ class Outputs:
             kind,
             name,
             qos,
+            callback_group=self._events_group,
             event_callbacks=PublisherEventCallbacks(
                 incompatible_qos=report_incompatible,
                 deadline=count_missed if qos.deadline.nanoseconds else None,

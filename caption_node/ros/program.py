@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 import sys
 import traceback
+from typing import NoReturn
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -15,23 +16,24 @@ from rclpy.utilities import try_shutdown
 from caption_node.errors import CaptionError, ConfigError
 from caption_node.ros.context import (
     RCLError,
-    end_if_threads_remain,
+    end_process,
     init_ros,
     leaving_on_time,
     without_ros_arguments,
 )
-from caption_node.ros.heap import give_large_blocks_back
+from caption_node.ros.heap import keep_images_in_heap
 from caption_node.ros.node import CaptionNode
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
-    Run the node until it is interrupted or terminated.
+    Run the node until it is interrupted or terminated, and end the process.
+
+    The exit status is 0, 1 if it could not start, 2 for unknown options.
 
     :param arguments: Command line with the program's name in front; None takes the process's own.
-    :returns: Exit status: 0, 1 if it could not start, 2 for unknown options.
     """
-    give_large_blocks_back()
+    keep_images_in_heap()
     line = list(sys.argv if arguments is None else arguments)
     parser = argparse.ArgumentParser(
         prog='caption_node',
@@ -46,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if err.hint:
             sys.stderr.write(f'hint: {err.hint}\n')
         status = 1
-    end_if_threads_remain(status)
+    end_process(status)
     return status
 
 
@@ -97,4 +99,4 @@ def spin(node: Node) -> None:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

@@ -138,7 +138,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def node_line(*ros_arguments: str) -> list[str]:
     """Return the arguments of Python that start the node as its console script does."""
-    script = 'import sys; from caption_node.ros.program import main; sys.exit(main())'
+    script = 'from caption_node.ros.program import main; main()'
     return ['-c', script, *(['--ros-args', *ros_arguments] if ros_arguments else [])]
 
 

@@ -92,27 +92,6 @@ def test_fifty_cycles_leave_nothing_behind(managed: Managed, listener: Listener)
     assert not [name for name in names if name.startswith('/caption_node/desc')]
 
 
-_AHEAD = """
-import sys
-from caption_node.backends import registry
-from caption_node.backends.engine_build import ensure_engine, make_spec
-from caption_node.backends.engine_cache import EngineCache
-from caption_node.backends.libraries import load_library
-from caption_node.errors import EngineError
-from caption_node.ros.program import main
-
-def ahead(bundle, request):
-    spec = make_spec(load_library('tensorrt_rtx'), bundle, 'sm86', '', None)
-    cache = EngineCache(request.engines)
-    ensure_engine(cache, bundle, spec, on_progress=request.on_progress, cancel=request.cancel)
-    raise EngineError('built: the signal came too late')
-
-registry.BACKENDS['ahead'] = ahead
-sys.exit(main())
-"""
-"""The node with a backend that builds a real engine for a GPU that this machine need not have."""
-
-
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_node_in_the_middle_of_an_engine_build(
     start: Start, listener: Listener, tmp_path: Path, number: int
@@ -120,8 +99,8 @@ def test_a_signal_ends_the_node_in_the_middle_of_an_engine_build(
     pytest.importorskip('tensorrt_rtx', reason='TensorRT for RTX is not installed')
     diagnostics = listener.listen('/diagnostics', DiagnosticArray)
     node = start(
-        '-c', _AHEAD, '--ros-args', '-p', 'backend:=ahead', '-p', f'engines:={tmp_path}',
-        '-p', 'diagnostics_period_s:=0.1',
+        '-m', 'tests.ros.building_node', '--ros-args', '-p', 'backend:=ahead',
+        '-p', f'engines:={tmp_path}', '-p', 'diagnostics_period_s:=0.1',
     )  # fmt: skip
 
     def is_building() -> bool:
