@@ -60,6 +60,7 @@ def shortened(config: TrainConfig) -> TrainConfig:
     """Return a configuration with half of the steps of likelihood, for sources left out."""
     return replace(
         config,
+        sentence_layouts=config.sentence_layouts // 4,
         layout_steps=config.layout_steps // 2,
         written_steps=config.written_steps // 2,
         mixed_steps=config.mixed_steps // 2,
@@ -173,16 +174,20 @@ class Bench:
             cost = json.loads(file.read_text(encoding='utf-8'))['warm_s']
         return warm, cost
 
-    def run(self, warm: SentenceRun, name: str) -> tuple[Objective, float]:
-        """Go on with an objective; return it and the seconds of the CPU that it took."""
+    def run(self, warm: SentenceRun, name: str) -> tuple[Objective, float | None]:
+        """
+        Go on with an objective.
+
+        :returns: also the seconds of the CPU that it took, if it was not interrupted.
+        """
         config = replace(warm.config, objective=name, work=self.folder)
         run = ObjectiveRun(config, warm, tell)
         run.resume()
-        begun = time.process_time()
+        begun, first = time.process_time(), run.step
         run.train()
         cost = time.process_time() - begun
         warm.model.latent = None
-        return run.objective, cost
+        return run.objective, cost if first == 0 else None
 
     def say(self, objective: Objective, test: Test) -> dict[str, Any]:
         """Return the one sentence of each frame, and several at each temperature."""
