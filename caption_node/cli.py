@@ -10,7 +10,9 @@ Exit status: 0 all was described; 1 something failed, and its own line says what
 import argparse
 from collections.abc import Sequence
 import importlib
+from itertools import pairwise
 from pathlib import Path
+import sys
 
 from caption_node import __version__
 from caption_node.commands.bag_options import add_bags
@@ -26,11 +28,12 @@ from caption_node.commands.option_values import (
     positive,
 )
 from caption_node.commands.tool_options import add_tools
-from caption_node.errors import CaptionError
+from caption_node.errors import CaptionError, ConfigError
 from caption_node.ros.replay import add_replay_arguments
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
+_MAY_BE_EMPTY = ('--where', '--camera', '--address')
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,8 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :param arguments: Without the program's name; None takes those of the process.
     :returns: The exit status.
     """
-    options = build_parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = build_parser().parse_args(given)
     try:
+        _refuse_empty(given)
         command = importlib.import_module(options.module)
         return int(getattr(command, options.function)(options))
     except CaptionError as err:
@@ -51,6 +56,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return PIPE_CLOSED
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _refuse_empty(given: Sequence[str]) -> None:
+    """
+    Refuse empty arguments: as a path they would mean the working folder.
+
+    :raises ConfigError: If there is one where a value belongs.
+    """
+    for before, argument in pairwise(['', *given]):
+        option, sign, value = argument.partition('=')
+        is_text = before in _MAY_BE_EMPTY or (given[0] == 'search' and before[:1] != '-')
+        if (not argument and not is_text) or (
+            sign and not value and option[:2] == '--' and option not in _MAY_BE_EMPTY
+        ):
+            name = option or (before if before[:2] == '--' else '')
+            raise ConfigError(
+                f'{name} is empty' if name else 'an argument is empty',
+                'name a file or folder; "." is this one. Was a variable of the shell not set?',
+            )
 
 
 def print_error(err: CaptionError) -> None:

@@ -54,12 +54,12 @@ class BagWriter(ClosedOrAbandoned):
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.is_folder = self.path.suffix != '.mcap'
-        self.partial = partial_path(self.path)
         self.message_count = 0
         if self.path.exists():
             raise BagError(f'{self.path} exists already', 'remove it, or give another name')
         if not self.path.name:
-            raise BagError(f'{str(path)!r} is not a file name')
+            raise BagError(f'{str(path)!r} is not a file name', 'give one such as drive.mcap')
+        self.partial = partial_path(self.path)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.partial.open('wb')

@@ -3,10 +3,11 @@
 """Options of the command line, read in this process."""
 
 import argparse
+from pathlib import Path
 
 import pytest
 
-from caption_node.cli import build_parser, count, duration_s, positive
+from caption_node.cli import build_parser, count, duration_s, main, positive
 from caption_node.commands.image import find_images
 
 
@@ -62,3 +63,38 @@ def test_file_whose_name_looks_like_a_glob_is_a_file(tmp_path: object) -> None:
     path.write_bytes(b'')
     (found,) = find_images([str(path)])
     assert (found.file, found.problem) == (str(path), '')
+
+
+@pytest.mark.parametrize(
+    ('line', 'named'),
+    [
+        (['bag', ''], 'an argument'),
+        (['index', 'drive', ''], 'an argument'),
+        (['image', ''], 'an argument'),
+        (['render', ''], 'an argument'),
+        (['fleet', 'drives', '--index', ''], '--index'),
+        (['train', '--config='], '--config'),
+        (['data', 'check', ''], 'an argument'),
+        (['search', 'truck', '--like', ''], '--like'),
+    ],
+)
+def test_empty_paths_are_refused(
+    line: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(line) == 1
+    said = capsys.readouterr().err
+    assert f'error: {named} is empty' in said
+    assert 'hint: ' in said
+
+
+def test_words_and_filters_may_be_empty(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(['search', '', '--where', '', '--index', str(tmp_path / 'none')]) == 1
+    assert 'nothing to look for' in capsys.readouterr().err
+
+
+def test_a_folder_is_no_name_of_a_recording(capsys: pytest.CaptureFixture[str]) -> None:
+    for place in ('.', '/'):
+        assert main(['render', place, '--seconds', '1', '-q']) == 1
+    assert 'Traceback' not in capsys.readouterr().err
