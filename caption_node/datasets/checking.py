@@ -27,6 +27,8 @@ _ENGLISH = frozenset(
 _ENGLISH_SHARE = 0.4
 # UTF-8 that was read as Latin-1 and saved again.
 _GARBLED = re.compile('[\u00c2\u00c3\u00e2][\u0080-\u00bf\u20ac\u201a-\u2122]')
+# Half of a character beyond 16 bits: JSON can write it, no file can hold it.
+_HALF = re.compile('[\ud800-\udfff]')
 _CONTROL = re.compile(r'[\x00-\x08\x0b-\x1f\x7f]')
 
 
@@ -39,9 +41,11 @@ def open_data(file: Path, images: Path | None, table: Mapping[str, Field]) -> Da
     :raises ConfigError: If the file as a whole cannot be used.
     """
     if file.is_dir():
-        found = [
-            p for p in sorted(file.iterdir()) if p.suffix.lower() in ('.csv', '.tsv', '.json')
-        ]
+        try:
+            inside = sorted(file.iterdir())
+        except OSError as err:
+            raise ConfigError(f'{file} cannot be read: {err.strerror or err}') from err
+        found = [p for p in inside if p.suffix.lower() in ('.csv', '.tsv', '.json')]
         if len(found) != 1:
             what = ', '.join(p.name for p in found[:5]) or 'none'
             raise ConfigError(f'{file} is a folder; label files in it: {what}', 'name the file')
@@ -54,11 +58,12 @@ def open_data(file: Path, images: Path | None, table: Mapping[str, Field]) -> Da
             'COCO captions are .json, tables .csv or .tsv',
         )
     if images is not None and not images.is_dir():
-        raise ConfigError(f'the folder of pictures {images} does not exist')
+        what = 'is no folder' if images.exists() else 'does not exist'
+        raise ConfigError(f'the folder of pictures {images} {what}')
     data = DataSet(file)
     text = read_text(data)
-    inside = file.parent / 'images'
-    reader(data, text, images or (inside if inside.is_dir() else file.parent), table)
+    beside = file.parent / 'images'
+    reader(data, text, images or (beside if beside.is_dir() else file.parent), table)
     return data
 
 
@@ -94,11 +99,14 @@ def _check_captions(data: DataSet, tokenizer: str, tokens: int) -> None:
         for caption in item.captions:
             words = split_words(caption.text, tokenizer)
             if not words or not any(w.isalnum() or len(w) > 1 for w in words):
-                data.error('empty-caption', 'the caption is empty', caption.place, caption.line)
+                message = 'the caption holds no word' if words else 'the caption is empty'
+                data.error('empty-caption', message, caption.place, caption.line)
                 continue
             fault = _text_fault(caption.text)
             if fault:
                 data.error('garbled-text', fault, caption.place, caption.line)
+            if _HALF.search(caption.text):
+                continue
             said = ' '.join(words)
             if said in known:
                 message = f'the same caption stands in line {known[said]} already'
@@ -115,6 +123,8 @@ def _check_captions(data: DataSet, tokenizer: str, tokens: int) -> None:
 def _text_fault(text: str) -> str:
     if '\ufffd' in text:
         return 'the caption holds replacement characters: its encoding was lost before'
+    if match := _HALF.search(text):
+        return f'the caption holds {match.group()!r}, half of a character'
     if match := _GARBLED.search(text):
         return f'{match.group()!r} looks like UTF-8 that was read as Latin-1'
     if match := _CONTROL.search(text):
@@ -189,11 +199,22 @@ def _look(data: DataSet, item: Item) -> Look | None:
     """Decode a picture; None if it cannot be used."""
     item.usable = False
     parts = Path(item.file.replace('\\', '/')).parts
-    if '\0' in item.file or Path(item.file).is_absolute() or '..' in parts:
+    if (
+        '\0' in item.file
+        or _HALF.search(item.file)
+        or Path(item.file).is_absolute()
+        or '..' in parts
+    ):
         message = f'{item.file!r} leads out of the folder of pictures'
         data.error('picture-path', message, item.place, item.line)
         return None
-    if not item.path.is_file():
+    try:
+        is_there = item.path.is_file()
+    except OSError as err:
+        message = f'{item.file[:80]!r} cannot be opened: {err.strerror or err}'
+        data.error('missing-picture', message, item.place, item.line)
+        return None
+    if not is_there:
         data.error('missing-picture', f'there is no {item.path}', item.place, item.line)
         return None
     try:

@@ -8,7 +8,6 @@ Source: COCO data format, section 5 (image captioning), https://cocodataset.org/
 
 from collections.abc import Mapping
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from caption_node.errors import ConfigError
 
 _LISTS = ('images', 'annotations')
 _SLACK_PX = 1.0
+_FARTHEST_PX = 1e9
 
 
 def read_coco(data: DataSet, text: str, folder: Path, table: Mapping[str, Field]) -> None:
@@ -94,6 +94,9 @@ def _read_annotation(
     table: Mapping[str, Field],
 ) -> None:
     attributes = row.get('attributes')
+    if attributes is not None and not isinstance(attributes, dict):
+        message = f'attributes are {str(attributes)[:40]!r}, no object of names and values'
+        data.error('format', message, place, line)
     given = {**row, **(attributes if isinstance(attributes, dict) else {})}
     data.fields |= set(attributes) if isinstance(attributes, dict) else set()
     values, faults = take_values(given, table)
@@ -125,7 +128,7 @@ def box_fault(box: Any, size: tuple[int, int] | None) -> str:
     """
     if not isinstance(box, list) or len(box) != 4:
         return f'the box {str(box)[:60]} is not x, y, width, height'
-    if not all(type(v) in (int, float) and math.isfinite(v) for v in box):
+    if not all(type(v) in (int, float) and abs(v) < _FARTHEST_PX for v in box):
         return f'the box {str(box)[:60]} does not hold four finite numbers'
     x, y, width, height = box
     if width <= 0 or height <= 0:

@@ -2,34 +2,48 @@
 # SPDX-License-Identifier: Apache-2.0
 """On which line the objects of a JSON file's lists begin: messages should name it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterator
 import json
+import re
+
+_SPACE = re.compile(r'[ \t\r\n]*')
+_BETWEEN = re.compile(r'[ \t\r\n,]*')
 
 
-def object_lines(text: str, names: Iterable[str]) -> dict[tuple[str, int], int]:
+def object_lines(text: str, names: Collection[str]) -> dict[tuple[str, int], int]:
     """
     Find the lines of the objects in some lists of a JSON object.
 
+    :param text: JSON that can be read: an object.
     :param names: Of the lists, as keys of the outermost object.
-    :returns: Lines from 1, by list and number in it; what cannot be found is not there.
+    :returns: Lines from 1, by list and number in it.
     """
     found: dict[tuple[str, int], int] = {}
     decoder = json.JSONDecoder()
-    for name in names:
-        start = text.find(f'"{name}"')
-        at = text.find('[', start) + 1 if start >= 0 else 0
-        number, line, counted = 0, 1, 0
-        while at:
-            while at < len(text) and text[at] in ' \t\r\n,':
-                at += 1
-            if at >= len(text) or text[at] == ']':
-                break
-            line += text.count('\n', counted, at)
-            counted = at
-            found[name, number] = line
-            number += 1
-            try:
-                _, at = decoder.raw_decode(text, at)
-            except (ValueError, RecursionError):
-                break
+    at = _skip(_BETWEEN, text, text.index('{') + 1)
+    while text[at] != '}':
+        name, at = decoder.raw_decode(text, at)
+        at = _skip(_SPACE, text, _skip(_SPACE, text, at) + 1)  # over the colon
+        if name in names and text[at] == '[':
+            # Where a key stands twice, the last one counts.
+            found = {key: line for key, line in found.items() if key[0] != name}
+            line, counted = text.count('\n', 0, at) + 1, at
+            for number, begin in enumerate(_items(decoder, text, at)):
+                line += text.count('\n', counted, begin)
+                counted = begin
+                found[name, number] = line
+        at = _skip(_BETWEEN, text, decoder.raw_decode(text, at)[1])
     return found
+
+
+def _items(decoder: json.JSONDecoder, text: str, at: int) -> Iterator[int]:
+    """Yield where the items of the list that begins there begin."""
+    at = _skip(_BETWEEN, text, at + 1)
+    while text[at] != ']':
+        yield at
+        at = _skip(_BETWEEN, text, decoder.raw_decode(text, at)[1])
+
+
+def _skip(what: re.Pattern[str], text: str, at: int) -> int:
+    match = what.match(text, at)
+    return match.end() if match else at

@@ -42,6 +42,9 @@ def read_csv(data: DataSet, text: str, folder: Path, table: Mapping[str, Field])
             f'{data.file}, line 1: no column {", ".join(missing)}',
             'the first line names the columns: file, caption, then split and fields if any',
         )
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        data.error('format', f'two columns are called {", ".join(twice)}: the last counts', line=1)
     rows.fieldnames = names
     data.fields |= set(names) - _KNOWN
     items: dict[str, Item] = {}

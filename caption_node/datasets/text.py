@@ -23,6 +23,8 @@ def read_text(data: DataSet) -> str:
     :raises ConfigError: If it cannot be read at all.
     """
     try:
+        if data.file.exists() and not data.file.is_file():
+            raise ConfigError(f'{data.file} is no file', 'name the label file')
         if data.file.stat().st_size > MOST_BYTES:
             raise ConfigError(f'{data.file} is over 1 GiB: no label file', 'name the label file')
         raw = data.file.read_bytes()
@@ -34,6 +36,11 @@ def read_text(data: DataSet) -> str:
         if raw.startswith(mark):
             data.error('encoding', f'the file is {encoding.upper()}, not UTF-8: save it as UTF-8')
             return raw.decode(encoding, 'replace').lstrip('\ufeff')
+    # Both formats begin with ASCII, so a zero there is half of a character of 16 bits.
+    for at, encoding in ((1, 'utf-16-le'), (0, 'utf-16-be')):
+        if raw[at : at + 1] == b'\0' and raw[1 - at : 2 - at] != b'\0':
+            data.error('encoding', 'the file is UTF-16, not UTF-8: save it as UTF-8')
+            return raw.decode(encoding, 'replace')
     if raw.startswith(codecs.BOM_UTF8):
         data.warn('encoding', 'the file begins with a UTF-8 byte order mark; it is left aside')
         raw = raw[len(codecs.BOM_UTF8) :]
