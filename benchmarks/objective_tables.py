@@ -45,7 +45,9 @@ def print_tables(folder: Path, names: Sequence[str]) -> None:
     """Print all tables in Markdown."""
     results = read_results(folder)
     others = sorted({name for _, name, _ in results} - set(names))
-    for title, sets in (('val', ['val']), ('leave one source out', _sources(results))):
+    # A mean over other sources than its neighbour's would compare sources.
+    whole = [s for s in _sources(results) if {n for p, n, _ in results if p == s} >= set(names)]
+    for title, sets in (('val', ['val']), (', '.join(whole) + ' left out', whole)):
         if not any(key[0] in sets for key in results):
             continue
         for part, columns in (('one sentence', COLUMNS), ('five drawn', DRAWN)):
