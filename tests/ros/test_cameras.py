@@ -46,6 +46,18 @@ def test_a_broken_camera_does_not_slow_a_sound_one(
     assert 'Traceback' not in node.output
 
 
+def test_cameras_get_equal_shares_under_overload(start: Start, listener: Listener) -> None:
+    heard = {n: listener.listen(f'/caption_node/{n}/description') for n in ('left', 'right')}
+    node = start(*node_line('-p', 'cameras:=[left=/left, right=/right]', '-p', 'threads:=1'))
+    # More than the model can do, and the left camera comes first in every batch.
+    start('-m', 'tests.ros.publish', 'fast', '/left', '/right')
+    assert listener.wait(lambda: all(len(h) > 2 for h in heard.values())), node.output
+    before = {name: len(h) for name, h in heard.items()}
+    assert listener.wait(lambda: len(heard['left']) - before['left'] >= 15), node.output
+    shares = {name: len(h) - before[name] for name, h in heard.items()}
+    assert abs(shares['left'] - shares['right']) <= 2, shares
+
+
 def test_two_nodes_live_side_by_side_in_one_domain(
     start: Start, listener: Listener, tiny_model: Path
 ) -> None:

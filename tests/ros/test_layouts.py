@@ -9,16 +9,25 @@ and settings those of Foxglove Studio 1.x (packages/studio-base/src/panels).
 Neither program runs here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 import json
 from typing import Any
 
 from caption_msgs.msg import SceneDescription, SceneEvent
 from diagnostic_msgs.msg import DiagnosticArray
 import pytest
+from rclpy.qos import (
+    DurabilityPolicy,
+    QoSCompatibility,
+    QoSProfile,
+    ReliabilityPolicy,
+    qos_check_compatible,
+)
 from sensor_msgs.msg import CompressedImage
 import yaml
 
+from caption_node.ros.cameras import read_cameras
+from caption_node.ros.parameters import PARAMETERS
 from tests.ros.conftest import ROOT, ColourCamera, Listener, Start, node_line
 
 pytestmark = pytest.mark.ros
@@ -68,6 +77,21 @@ def read_foxglove() -> dict[str, Any]:
     return dict(json.loads((CONFIG / 'caption_node.foxglove.json').read_text(encoding='utf-8')))
 
 
+def read_rviz() -> dict[str, Any]:
+    """Read the layout for RViz."""
+    return dict(yaml.safe_load((CONFIG / 'caption_node.rviz').read_text(encoding='utf-8')))
+
+
+def subscription_of(topic: Mapping[str, Any]) -> QoSProfile:
+    """Return how RViz subscribes with the settings of a display."""
+    reliability = topic['Reliability Policy'].upper().replace(' ', '_')
+    return QoSProfile(
+        depth=topic['Depth'],
+        reliability=ReliabilityPolicy[reliability],
+        durability=DurabilityPolicy[topic['Durability Policy'].upper()],
+    )
+
+
 def foxglove_paths() -> Iterator[str]:
     """Give every topic or message path of the layout for Foxglove."""
     for panel in read_foxglove()['configById'].values():
@@ -110,8 +134,21 @@ def test_every_path_of_foxglove_is_a_field_of_our_messages() -> None:
         assert not field or field in kind.get_fields_and_field_types(), path
 
 
+def test_what_is_plotted_is_a_number_and_pictures_are_images() -> None:
+    for name, settings in read_foxglove()['configById'].items():
+        kind = name.partition('!')[0]
+        for path in settings.get('paths', ()):
+            topic, _, field = path['value'].partition('.')
+            found = TOPICS[topic].get_fields_and_field_types()[field]
+            assert found in ({'float', 'double'} if kind == 'Plot' else {'boolean', 'uint8'}), path
+        if kind == 'Image':
+            assert TOPICS[settings['imageMode']['imageTopic']] is CompressedImage
+        if kind == 'DiagnosticSummary':
+            assert TOPICS[settings['topicToRender']] is DiagnosticArray
+
+
 def test_every_class_and_property_of_rviz_exists() -> None:
-    layout = yaml.safe_load((CONFIG / 'caption_node.rviz').read_text(encoding='utf-8'))
+    layout = read_rviz()
     manager = layout['Visualization Manager']
     assert {panel['Class'] for panel in layout['Panels']} <= RVIZ_CLASSES['Panels']
     assert {tool['Class'] for tool in manager['Tools']} <= RVIZ_CLASSES['Tools']
@@ -127,7 +164,11 @@ def test_every_class_and_property_of_rviz_exists() -> None:
             assert topic[key] in values
         topics.add(topic['Value'])
         assert display['Name'] in layout['Window Geometry']
-    assert topics == {'/caption_node/overlay/compressed', '/image'}
+    camera = read_cameras(PARAMETERS['cameras'].default)
+    assert topics == {
+        '/caption_node/overlay/compressed',
+        *(f'/{c.topic}' for c in camera.values()),
+    }
 
 
 def test_the_running_node_offers_what_the_layouts_show(
@@ -142,3 +183,10 @@ def test_the_running_node_offers_what_the_layouts_show(
     for topic, kind in TOPICS.items():
         package, name = kind.__module__.partition('.')[0], kind.__name__
         assert offered[topic] == [f'{package}/msg/{name}']
+    for display in read_rviz()['Visualization Manager']['Displays']:
+        name = display['Topic']['Value']
+        for info in listener.node.get_publishers_info_by_topic(name):
+            compatible, why = qos_check_compatible(
+                info.qos_profile, subscription_of(display['Topic'])
+            )
+            assert compatible == QoSCompatibility.OK, f'{name}: {why}'

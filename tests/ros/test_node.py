@@ -272,7 +272,16 @@ def test_diagnostics_name_backend_rate_and_the_last_error(
     assert values['last_error']
     assert values['backend'] == 'onnxruntime-cpu'
     assert float(values['rate_hz']) > 0
-    assert values_of(diagnostics[-1], 'node')['state'] == 'active'
+    assert set(values) >= {
+        'received', 'dropped', 'lost_in_transport', 'late', 'age_p50_ms', 'age_p95_ms',
+        'age_p99_ms', 'age_taken_p50_ms', 'queue_p95_ms', 'decode_p95_ms', 'inference_p95_ms',
+    }  # fmt: skip
+    whole = values_of(diagnostics[-1], 'node')
+    assert whole['state'] == 'active'
+    assert whole['backend_reason']
+    assert whole['engine_state'] == 'none'
+    assert int(whole['queue_depth']) >= 0
+    assert float(whole['memory_mb']) > 0
     assert listener.wait(lambda: bool(captions))
     assert captions[-1].data.startswith('[error: ')
 
