@@ -9,27 +9,22 @@ Both run at the model's input size with the same suppression. Prints average pre
 overlap of one half, and recall and precision at the published thresholds.
 """
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 import sys
 
 import numpy as np
 import torch
 
 from caption_node.description import OBJECT_CLASSES
-from caption_node.errors import CaptionError
-from caption_node.training.config import load_config
-from caption_node.training.data import is_held_out, plain_samples
+from caption_node.training.data import plain_samples
 from caption_node.training.detection_loss import iou
 from caption_node.training.export import DEFAULT_THRESHOLDS
-from caption_node.training.labels import Record, read_labels
+from caption_node.training.labels import Record
 from caption_node.training.model.detection import SCHEMA_COLUMNS, BoxDecoder
 from caption_node.training.model.nanodet import NanoDet, keep_columns, load_nanodet
-from caption_node.training.weights import load_network
+from caption_node.training.programs import open_trained, run_program, trained_parser
 
-HELD_OUT = 'held-out'
 _FEW = 15
 
 
@@ -58,26 +53,15 @@ class Tally:
 
 def main() -> int:
     """Print the table; 1 on an error that the user can mend."""
-    parser = argparse.ArgumentParser(description='Compare the trained boxes with the published.')
-    parser.add_argument('config', type=Path)
-    parser.add_argument('--split', default='val', help=f'split of the labels, or {HELD_OUT}')
-    parser.add_argument('--network', type=Path, help='default: network.pt of the configuration')
-    options = parser.parse_args()
-    try:
-        config = load_config(options.config)
-        model, _ = load_network(options.network or config.work / 'network.pt')
+    options = trained_parser('Compare the trained boxes with the published.').parse_args()
+
+    def compare() -> None:
+        config, model, records = open_trained(options)
         published = keep_columns(load_nanodet(config.encoder), SCHEMA_COLUMNS).eval()
-        wanted = config.splits if options.split == HELD_OUT else [options.split]
-        records = read_labels(config.labels, config.frames, wanted)
-    except CaptionError as err:
-        print(f'error: {err}\nhint: {err.hint}', file=sys.stderr)
-        return 1
-    if options.split == HELD_OUT:
-        records = [r for r in records if is_held_out(r.id)]
-    before = tally(published, model.boxes, records)
-    after = tally(model.detector, model.boxes, records)
-    print_table(before, after)
-    return 0
+        before = tally(published, model.boxes, records)
+        print_table(before, tally(model.detector, model.boxes, records))
+
+    return run_program(compare)
 
 
 def tally(detector: NanoDet, boxes: BoxDecoder, records: Sequence[Record]) -> dict[str, Tally]:

@@ -3,7 +3,7 @@
 """
 What a graph costs against the size of its input and the length T of its sentences.
 
-    python benchmarks/cost.py [--threads N] [--repeats N]
+    python -m benchmarks.cost [--threads N] [--repeats N]
 
 Weights are random: they do not change the cost. Each graph is measured in turns with its own
 encoder and detector; the figures are medians.

@@ -8,47 +8,31 @@ Scene fields learnt by heads beside the same fields read from the objects: which
 Prints the macro-F1 of both and of equal parts of both, against all annotators of each frame.
 """
 
-import argparse
 from collections.abc import Sequence
-from pathlib import Path
 import sys
 
 import numpy as np
 import torch
 
 from caption_node.description import FIELDS, MAX_COUNT, Value
-from caption_node.errors import CaptionError
 from caption_node.evaluation.fields import score_fields
-from caption_node.training.config import load_config
-from caption_node.training.data import is_held_out, plain_samples
-from caption_node.training.labels import Record, read_labels
+from caption_node.training.data import plain_samples
+from caption_node.training.labels import Record
 from caption_node.training.model.captioner import Captioner
 from caption_node.training.model.roles import DERIVED
 from caption_node.training.model.scene import derived_columns
-from caption_node.training.weights import load_network
-
-HELD_OUT = 'held-out'
+from caption_node.training.programs import open_trained, run_program, trained_parser
 
 
 def main() -> int:
     """Print the table; 1 on an error that the user can mend."""
-    parser = argparse.ArgumentParser(description='Compare learnt fields with derived ones.')
-    parser.add_argument('config', type=Path)
-    parser.add_argument('--split', default='val', help=f'split of the labels, or {HELD_OUT}')
-    parser.add_argument('--network', type=Path, help='default: network.pt of the configuration')
-    options = parser.parse_args()
-    try:
-        config = load_config(options.config)
-        model, _ = load_network(options.network or config.work / 'network.pt')
-        wanted = config.splits if options.split == HELD_OUT else [options.split]
-        records = read_labels(config.labels, config.frames, wanted)
-        if options.split == HELD_OUT:
-            records = [r for r in records if is_held_out(r.id)]
+    options = trained_parser('Compare learnt fields with derived ones.').parse_args()
+
+    def compare() -> None:
+        _, model, records = open_trained(options)
         print_table(records, *readings(model, records))
-    except CaptionError as err:
-        print(f'error: {err}\nhint: {err.hint}', file=sys.stderr)
-        return 1
-    return 0
+
+    return run_program(compare)
 
 
 def readings(model: Captioner, records: Sequence[Record]) -> list[list[dict[str, Value]]]:

@@ -24,12 +24,13 @@ from numpy.typing import NDArray
 
 from caption_node.backends.registry import open_backend
 from caption_node.bundle import TRUST_FILE, Bundle, sha256_of
-from caption_node.errors import BundleError, CaptionError, ConfigError
+from caption_node.errors import BundleError, ConfigError
 from caption_node.novelty import KINDS, EmbeddingJudge
 from caption_node.picture_features import picture_features
 from caption_node.preprocess import letterbox
 from caption_node.training.labels import read_labels
 from caption_node.training.picture_judge import ALARMS, Arrays, Floats, fit_pictures
+from caption_node.training.programs import run_program
 from caption_node.training.spoilt.samples import Picture, road_pictures, spoilt_pictures
 
 SHRINK = 0.1
@@ -222,16 +223,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         '--every', type=int, default=1, metavar='N', help='embed every Nth frame only: quicker'
     )
     options = parser.parse_args(arguments)
-    try:
-        fit(options.model, options.data, options.splits, options.pictures, max(1, options.every))
-    except CaptionError as err:
-        print(f'error: {err}', file=sys.stderr)
-        if err.hint:
-            print(f'hint: {err.hint}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    every = max(1, options.every)
+    chosen = (options.model, options.data, options.splits, options.pictures, every)
+    return run_program(lambda: fit(*chosen))
 
 
 if __name__ == '__main__':

@@ -18,12 +18,12 @@ import sys
 
 import torch
 
-from caption_node.errors import CaptionError
 from caption_node.training.config import TrainConfig, load_config
 from caption_node.training.data import Batches, is_held_out
 from caption_node.training.model.captioner import Captioner
 from caption_node.training.objectives.judge_export import JUDGE_FILE, write_judge
 from caption_node.training.objectives.run import ObjectiveRun
+from caption_node.training.programs import run_program
 from caption_node.training.render_store import RENDER_SOURCE
 from caption_node.training.sentence_run import SentenceRun, Tell
 from caption_node.training.weights import load_network, save_network
@@ -74,19 +74,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('config', type=Path, help='YAML file, as for the whole training')
     parser.add_argument('--work', type=Path, help='folder with network.pt, for checkpoints')
     options = parser.parse_args(arguments)
-    try:
+
+    def run() -> None:
         config = load_config(options.config)
         changes = {k: v for k, v in vars(options).items() if k != 'config' and v is not None}
         _second_stage(replace(config, **changes))
-    except CaptionError as err:
-        print(f'error: {err}', file=sys.stderr)
-        if err.hint:
-            print(f'hint: {err.hint}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('interrupted; the same command goes on from the last checkpoint', file=sys.stderr)
-        return 130
-    return 0
+
+    return run_program(run, 'interrupted; the same command goes on from the last checkpoint')
 
 
 def _second_stage(config: TrainConfig) -> None:
