@@ -21,7 +21,10 @@ _WORDS = ['a', 'round', 'square', 'shadow', 'in', 'the', 'left', 'right', 'lung'
 
 
 def write_own_model(
-    folder: Path, table: Mapping[str, Field] = TABLE, tokenizer: str = 'words'
+    folder: Path,
+    table: Mapping[str, Field] = TABLE,
+    tokenizer: str = 'words',
+    decoder: str = 'transformer',
 ) -> Any:
     """Write the folder; returns the network that it was made of."""
     import torch
@@ -34,8 +37,9 @@ def write_own_model(
     words = list('左右肺有圆形影') if tokenizer == 'characters' else _WORDS
     vocabulary = Vocabulary([*SPECIAL, *words], tokenizer)
     sizes = SceneConfig(
-        height=SIZE, width_px=SIZE, width=32, heads=2, feed_forward=48, tokens=8, dropout=0.0
-    )
+        height=SIZE, width_px=SIZE, width=32, heads=2, feed_forward=48, tokens=8, dropout=0.0,
+        decoder=decoder,
+    )  # fmt: skip
     model = OwnCaptioner(sizes, len(vocabulary), table).eval()
     for p in model.decoder.parameters():  # random weights of ordinary size write varied words
         torch.nn.init.normal_(p, std=0.3)

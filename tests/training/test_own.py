@@ -8,7 +8,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 import pytest
 
 torch = pytest.importorskip('torch', reason='PyTorch is not installed (setup.sh --with-training)')
@@ -16,6 +15,7 @@ torch = pytest.importorskip('torch', reason='PyTorch is not installed (setup.sh 
 from safetensors.torch import save_file  # noqa: E402
 
 from caption_node.backends.onnx_runtime import OnnxRuntimeBackend  # noqa: E402
+from caption_node.backends.protocol import Outputs  # noqa: E402
 from caption_node.bundle import Bundle  # noqa: E402
 from caption_node.cli import main  # noqa: E402
 from caption_node.datasets.checking import check_data, open_data  # noqa: E402
@@ -34,9 +34,10 @@ from caption_node.scenes.phantoms import (  # noqa: E402
 from caption_node.stream import SceneStream  # noqa: E402
 from caption_node.training.own.config import OwnConfig, load_own_config  # noqa: E402
 from caption_node.training.own.data import OwnData  # noqa: E402
-from caption_node.training.own.model import OwnCaptioner, field_loss  # noqa: E402
+from caption_node.training.own.model import field_loss  # noqa: E402
 from caption_node.training.own.run import OwnRun, new_model  # noqa: E402
 from tests.own_model import ROWS, SIZE, TABLE, write_own_model  # noqa: E402
+from tests.training.parity import assert_graph_equals  # noqa: E402
 from tests.training.published import random_checkpoint  # noqa: E402
 
 SMALL = OwnConfig(height=64, width=64, tokens=20, batch=4, warmup=2, min_count=1, held_out=0.2)
@@ -77,9 +78,9 @@ def test_one_command_trains_and_the_bundle_describes(labels: Path, tmp_path: Pat
     assert set(json.loads(json.dumps(said.to_json()))['scene']) == set(said.scene)
 
 
-# The larger ones train for driving, in test_other_networks.py.
+# ResNet-18 and 50 train for driving, in test_other_networks.py; they differ in depth only.
 PAIRS = [
-    ('small', 'lstm'), ('nanodet', 'lstm'), ('resnet18', 'transformer'), ('mobilenet_v2', 'lstm'),
+    ('small', 'lstm'), ('nanodet', 'lstm'), ('resnet34', 'transformer'), ('mobilenet_v2', 'lstm'),
 ]  # fmt: skip
 
 
@@ -108,21 +109,10 @@ def test_every_encoder_and_decoder_trains_and_is_exported(
     parts = {k.split('.')[0] for k, v in model.state_dict().items() if (v != begun[k]).any()}
     assert parts >= {'encoder', 'decoder', 'queries', 'heads', 'embed'}
     images = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
-    assert_graph_equals(model.eval(), bundle, images)
+    assert_no_boxes(assert_graph_equals(model.eval(), bundle, images))
 
 
-def assert_graph_equals(model: OwnCaptioner, bundle: Bundle, images: NDArray[np.uint8]) -> None:
-    with torch.no_grad():
-        tokens, logp, boxes, _, score, scene, embedding = model(torch.from_numpy(images))
-    backend = OnnxRuntimeBackend(bundle, 1)
-    outputs = backend.run(images)
-    backend.close()
-    assert outputs.tokens.tolist() == tokens.tolist()
-    for ours, theirs in (
-        (outputs.token_logp, logp), (outputs.scene, scene), (outputs.embedding, embedding),
-        (outputs.boxes, boxes), (outputs.box_score, score),
-    ):  # fmt: skip
-        np.testing.assert_allclose(ours, theirs.numpy(), atol=2e-4)
+def assert_no_boxes(outputs: Outputs) -> None:
     assert not outputs.boxes.any()
     assert not outputs.box_score.any()
 
@@ -153,10 +143,32 @@ def test_the_graph_says_what_the_network_says(tmp_path: Path, table: dict[str, F
     images = np.zeros((4, SIZE, SIZE, 3), np.uint8)
     images[1, :, : SIZE // 2] = images[2, : SIZE // 4] = (250, 20, 90)
     images[3] = np.random.default_rng(0).integers(0, 256, images[3].shape)
-    assert_graph_equals(model, Bundle.load(tmp_path / 'own'), images)
-    with torch.no_grad():
-        tokens = model(torch.from_numpy(images))[0]
-    assert len({tuple(row) for row in tokens.tolist()}) > 1
+    found = assert_graph_equals(model, Bundle.load(tmp_path / 'own'), images)
+    assert_no_boxes(found)
+    assert len({tuple(row) for row in found.tokens.tolist()}) > 1
+
+
+@pytest.mark.parametrize('decoder', ['transformer', 'lstm'])
+def test_noise_of_zero_gives_the_sentence_as_it_is_and_samples_differ(
+    tmp_path: Path, decoder: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = write_own_model(tmp_path / 'own', decoder=decoder)
+    bundle = Bundle.load(tmp_path / 'own')
+    images = np.random.default_rng(2).integers(0, 256, (1, SIZE, SIZE, 3), dtype=np.uint8)
+    backend = OnnxRuntimeBackend(bundle, 1)
+    plain = backend.run(images)
+    nothing = {n: np.zeros((1, *size), np.float32) for n, size in model.chances().items()}
+    same = backend.run_samples(images, nothing)
+    backend.close()
+    for name in ('tokens', 'token_logp', 'scene', 'embedding'):
+        assert np.array_equal(getattr(plain, name), getattr(same, name)), name
+
+    cv2.imwrite(str(tmp_path / 'a.png'), images[0])
+    line = ['image', str(tmp_path / 'a.png'), '--model', str(tmp_path / 'own'), '--samples', '5']
+    assert main([*line, '--temperature', '3', '-q']) == 0
+    said = json.loads(capsys.readouterr().out)
+    captions = [s['caption'] for s in said['samples']]
+    assert len(captions) == len(set(captions)) == 5
 
 
 def test_streams_and_overlays_take_descriptions_without_roads(tmp_path: Path) -> None:
@@ -181,11 +193,12 @@ def test_characters_are_joined_without_spaces(tmp_path: Path) -> None:
     assert set(said.caption) <= set('左右肺有圆形影')
 
 
+@pytest.mark.parametrize('decoder', ['transformer', 'lstm'])
 def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
-    labels: Path, tmp_path: Path
+    labels: Path, tmp_path: Path, decoder: str
 ) -> None:
     def start(name: str) -> OwnRun:
-        config = replace(SMALL, fields=TABLE, steps=4)
+        config = replace(SMALL, fields=TABLE, steps=4, decoder=decoder)
         data = data_of(labels, config, tmp_path / name)
         torch.manual_seed(config.seed)
         return OwnRun(config, new_model(config, len(data.vocabulary)), data, tmp_path / name)
@@ -204,10 +217,11 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
         torch.testing.assert_close(resumed.model.state_dict()[key], value, msg=key)
 
 
-def test_ten_pictures_are_learnt_by_heart(labels: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize('decoder', ['transformer', 'lstm'])
+def test_ten_pictures_are_learnt_by_heart(labels: Path, tmp_path: Path, decoder: str) -> None:
     config = replace(
-        SMALL, steps=80, batch=10, held_out=0.0, shift=0.0, brightness=0.0, dropout=0.0,
-        label_smoothing=0.0, warmup=10, learning_rate=3e-3,
+        SMALL, decoder=decoder, steps=80, batch=10, held_out=0.0, shift=0.0, brightness=0.0,
+        dropout=0.0, label_smoothing=0.0, warmup=10, learning_rate=3e-3,
     )  # fmt: skip
     data = data_of(labels, config, tmp_path / 'work')
     data.train = data.train[:10]
