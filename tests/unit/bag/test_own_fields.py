@@ -11,6 +11,7 @@ from caption_node.bag.index import Index, IndexedBag, IndexedFrame, Query, open_
 from caption_node.bag.reader import BagReader
 from caption_node.description import Field, SceneDescription
 from caption_node.errors import BagError, ConfigError
+from caption_node.web.library import Library
 from tests.described import START_NS, describe, describe_own, write_described
 
 SAID = [
@@ -104,3 +105,18 @@ def test_fields_of_one_name_and_two_kinds_do_not_mix(tmp_path: Path) -> None:
             add(index, '/three', [SceneDescription(scene=scene, camera='/c', model=other.model)])
         assert '--index' in caught.value.hint
         assert index.count() == 3
+
+
+def test_pages_over_an_index_count_them_and_ask_for_them(tmp_path: Path) -> None:
+    quoted = describe_own(3, 'the "open" kind', 4, True)
+    with open_index(tmp_path / 'x.index', write=True) as index:
+        add(index, '/two', [*SAID, quoted])
+    with Library(tmp_path / 'x.index') as library:
+        fields = {f['name']: f['counts'] for f in library.conditions('', '')['fields']}
+        assert fields['lead'] == []
+        assert [c[:2] for c in fields['shape']] == [
+            ['round', 2], ['Ring-shaped', 1], ['the "open" kind', 1],
+        ]  # fmt: skip
+        for name in ('shape', 'shadows', 'device'):
+            for _, rows, comparison in fields[name]:
+                assert library.search('', comparison, 5)['frames'] == rows
