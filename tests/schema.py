@@ -22,6 +22,16 @@ WORDS = {
     'lead_range': {'none', 'near', 'mid', 'far'},
     'light': {'none', 'red', 'yellow', 'green', 'unclear'},
 }
+PLAIN_WORDS = {
+    'time': 'day',
+    'weather': 'cloudy',
+    'surface': 'dry',
+    'road': 'city',
+    'lead': 'none',
+    'lead_range': 'none',
+    'light': 'none',
+}
+"""A scene in which nothing is the matter."""
 BOOLEANS = {'intersection', 'crosswalk', 'construction', 'oncoming', 'parked', 'people_on_road'}
 COUNTS = {'vehicles', 'people', 'cyclists'}
 CLASSES = {

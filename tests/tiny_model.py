@@ -20,21 +20,13 @@ from caption_node.bundle import Bundle, sha256_of
 from caption_node.description import FIELDS
 from caption_node.vocabulary import Vocabulary
 from tests.conftest import MODEL
+from tests.schema import PLAIN_WORDS
 
 HEIGHT, WIDTH = 96, 160
 SENTENCE = 'driving along a road'
 OTHERS = {'a': ('the',), 'road': ('street', 'pedestrian')}
 _GRID = (4, 4)
 _TOKENS, _BOXES, _EMBEDDING = 32, 32, 128
-_PLAIN = {
-    'time': 'day',
-    'weather': 'cloudy',
-    'surface': 'dry',
-    'road': 'city',
-    'lead': 'none',
-    'lead_range': 'none',
-    'light': 'none',
-}
 _SURE = 4.0
 _SLOPE = 24.0
 
@@ -76,7 +68,7 @@ def _scene_weights() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         if spec.kind == 'boolean':
             bias[start] = -_SURE
         else:
-            plain = spec.values.index(_PLAIN[name]) if spec.kind == 'categorical' else 1
+            plain = spec.values.index(PLAIN_WORDS[name]) if spec.kind == 'categorical' else 1
             bias[start + plain] = _SURE
         if name == 'people_on_road':
             weights[:, start] = (_SLOPE, -_SLOPE / 2, -_SLOPE / 2)

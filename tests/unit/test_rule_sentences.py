@@ -16,21 +16,12 @@ from caption_node.grounding import place_object
 from caption_node.pipeline import CaptionPipeline
 from caption_node.rule_sentences import rule_sentence
 from caption_node.trust import disagreement
+from tests.schema import PLAIN_WORDS
 from tests.tiny_model import colour, write_tiny_model
-
-PLAIN: dict[str, Any] = {
-    'time': 'day',
-    'weather': 'cloudy',
-    'surface': 'dry',
-    'road': 'city',
-    'lead': 'none',
-    'lead_range': 'none',
-    'light': 'none',
-}
 
 
 def scene_of(confidence: float = 0.99, **values: Any) -> dict[str, FieldValue]:
-    known = {**PLAIN, **values}
+    known = {**PLAIN_WORDS, **values}
     return {
         name: FieldValue(known.get(name, 0 if spec.kind == 'count' else False), confidence)
         for name, spec in FIELDS.items()

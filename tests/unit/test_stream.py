@@ -12,23 +12,15 @@ from caption_node.description import FIELDS, FieldValue, SceneDescription, Scene
 from caption_node.frame import Frame
 from caption_node.stream import SceneStream, StreamSettings
 from tests.drawn import draw_street
+from tests.schema import PLAIN_WORDS
 
 STEP_S = 0.1
-PLAIN = {
-    'time': 'day',
-    'weather': 'cloudy',
-    'surface': 'dry',
-    'road': 'city',
-    'lead': 'none',
-    'lead_range': 'none',
-    'light': 'none',
-}
 
 
 def scene(confidence: float = 0.9, **values: object) -> dict[str, FieldValue]:
     """Return a plain scene with some fields changed."""
     empty = {'boolean': False, 'count': 0}
-    found = {name: PLAIN.get(name, empty.get(spec.kind)) for name, spec in FIELDS.items()}
+    found = {name: PLAIN_WORDS.get(name, empty.get(spec.kind)) for name, spec in FIELDS.items()}
     return {name: FieldValue(v, confidence) for name, v in {**found, **values}.items()}
 
 
