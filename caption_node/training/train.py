@@ -70,6 +70,11 @@ def read_frames(config: TrainConfig) -> Frames:
     real = read_labels(config.labels, config.frames, config.splits)
     if not real:
         raise ConfigError(f'{config.labels} has no frames of the splits {config.splits}')
+    if not any(is_held_out(r.id) for r in real):
+        raise ConfigError(
+            f'{config.labels}: none of {len(real)} frames is held out to calibrate confidences',
+            'about one in ten is, by its id: label more frames',
+        )
     folder = config.work / 'renders'
     return Frames(real, stored_renders(folder, config.renders) if config.renders else [])
 

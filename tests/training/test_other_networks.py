@@ -29,11 +29,11 @@ SHORT = {
 }  # fmt: skip
 
 
-def write_frames(folder: Path) -> Path:
-    """Write drawn streets with labels; two of them are held out."""
+def write_frames(folder: Path, held_out: int = 2) -> Path:
+    """Write drawn streets with labels, some of them held out."""
     numbers = [f'f{k}' for k in range(200)]
     held = [n for n in numbers if is_held_out(n)]
-    ids = held[:2] + [n for n in numbers if n not in held][:6]
+    ids = held[:held_out] + [n for n in numbers if n not in held][:6]
     lines = []
     for k, name in enumerate(ids):
         cv2.imwrite(str(folder / f'{name}.png'), draw_street(k, 160, 128))
@@ -78,3 +78,16 @@ def test_other_networks_train_for_driving_and_is_exported(
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (2, HEIGHT, WIDTH, 3), dtype=np.uint8)
     assert_graph_equals(model, bundle, images, 2e-3)
+
+
+def test_frames_of_which_none_calibrates_are_refused_before_anything_trains(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = {
+        **SHORT, 'encoder_kind': 'resnet18', 'encoder': 'random', 'frames': str(tmp_path),
+        'labels': str(write_frames(tmp_path, 0)), 'output': str(tmp_path / 'model'),
+        'work': str(tmp_path / 'work'),
+    }  # fmt: skip
+    (tmp_path / 'short.yaml').write_text(json.dumps(config))
+    assert main(['train', '--config', str(tmp_path / 'short.yaml')]) == 1
+    assert 'held out' in capsys.readouterr().err
