@@ -40,7 +40,8 @@ class CaptionConfidence(NamedTuple):
     A logistic that gives the confidence of a sentence.
 
     :param weight: Of the mean log-probability of its words.
-    :param support: Of the log-probability that published fields deny none of its claims.
+    :param support: Of the log-odds that published fields deny none of its claims; 1 with nothing
+        else publishes their probability as it is.
     """
 
     weight: float

@@ -23,8 +23,8 @@ from caption_node.novelty import Novelty
 
 FROZEN_S = 0.5
 FROZEN_REPEATS = 3
-LEAST_SUPPORT = 0.01
-"""A sentence that fields bear out less is no less likely to be true."""
+LEAST_SUPPORT, MOST_SUPPORT = 0.01, 0.97
+"""Fields bear out no sentence less, or more: what they do not name may be wrong in any."""
 
 _PERSON = re.compile(
     r'\b(pedestrians?|people|persons?|man|woman|men|women|child(ren)?|workers?|kids?|walkers?|'
@@ -119,8 +119,9 @@ def word_confidence(
     if not said.any():
         return 0.0
     mean = float(token_logp[said].mean())
-    borne_out = math.log(max(supported, LEAST_SUPPORT))
-    return 1.0 / (1.0 + math.exp(-(rule.weight * mean + rule.support * borne_out + rule.bias)))
+    supported = min(max(supported, LEAST_SUPPORT), MOST_SUPPORT)
+    log_odds = math.log(supported / (1.0 - supported))
+    return 1.0 / (1.0 + math.exp(-(rule.weight * mean + rule.support * log_odds + rule.bias)))
 
 
 def picture_fault(image: NDArray[np.uint8], limits: Mapping[str, float]) -> str:

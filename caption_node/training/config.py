@@ -61,6 +61,7 @@ class TrainConfig:
     :param reward_neighbours: Sentences about like frames that a sentence is also judged by.
     :param reward_own: Share of the reward that the frame's own sentence decides.
     :param claim_penalty: Taken off the reward for every claim that the labels deny.
+    :param form_penalty: Taken off the reward for every fault of form.
     :param encoder_kind: ``nanodet``, ``resnet18``, ``resnet34``, ``resnet50`` or ``mobilenet_v2``.
     :param decoder: ``transformer`` or ``lstm``.
     :param objective: What the last part of the sentence stage learns by, behind likelihood:
@@ -107,7 +108,9 @@ class TrainConfig:
     field_weight: float = 2.0
     contrast_weight: float = 0.2
     hide_boxes: float = 0.1
-    prior_corrected: list[str] = field(default_factory=lambda: ['time', 'weather', 'surface'])
+    prior_corrected: list[str] = field(
+        default_factory=lambda: ['weather', 'surface', 'intersection', 'parked']
+    )
     average: float = 0.998
     encoder_steps: int = 0
     encoder_batch: int = 16
@@ -142,6 +145,7 @@ class TrainConfig:
     reward_neighbours: int = 8
     reward_own: float = 0.5
     claim_penalty: float = 0.3
+    form_penalty: float = 0.3
     encoder_kind: str = 'nanodet'
     decoder: str = 'transformer'
     objective: str = 'self_critical'

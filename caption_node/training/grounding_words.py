@@ -8,6 +8,7 @@ cannot be said.
 """
 
 from dataclasses import dataclass
+import re
 
 import torch
 from torch import Tensor
@@ -24,6 +25,7 @@ class WordGroup:
     Words that may be said if any of the evidence holds.
 
     :param words: The words.
+    :param like: Or a pattern that fits the words.
     :param classes: Object classes of which a published box is evidence.
     :param values: (field, value) pairs of which the field's likeliest value is evidence; the
         value of a boolean field is :data:`TRUE`.
@@ -38,6 +40,11 @@ class WordGroup:
     both: bool = False
     after: frozenset[str] = frozenset()
     free_after: frozenset[str] = frozenset()
+    like: str = ''
+
+    def holds(self, word: str) -> bool:
+        """Say whether a word belongs to the group."""
+        return word in self.words or bool(self.like and re.fullmatch(self.like, word))
 
 
 def _words(text: str) -> frozenset[str]:
@@ -148,6 +155,14 @@ GROUPS = (
     ),
     WordGroup(_words('bus buses coach minibus'), classes=('bus',), values=(('lead', 'bus'),)),
     *(g for c, words in _COLOURS.items() for g in _colour_groups(c, _words(words))),
+    # Nothing bears these out: no picture makes "a oncoming car", or an end behind "on the".
+    WordGroup(frozenset(), after=_words('a'), like=r'(?!one\b)[aeio].*'),
+    WordGroup(frozenset(), after=_words('an'), like='[^aeiou].*'),
+    WordGroup(
+        _words('a an the our and or of in on at to with from by is are as , <eos>'),
+        after=_words('a an the our'),
+    ),
+    WordGroup(_words('and or , <eos>'), after=_words('of in at to with from by and or is are as')),
 )
 
 
@@ -157,7 +172,7 @@ def group_matrix(vocabulary: Vocabulary) -> Tensor:
 
     :returns: (G, V) float of 0 and 1.
     """
-    rows = [[float(word in group.words) for word in vocabulary.words] for group in GROUPS]
+    rows = [[float(group.holds(word)) for word in vocabulary.words] for group in GROUPS]
     return torch.tensor(rows)
 
 

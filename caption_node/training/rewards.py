@@ -17,6 +17,7 @@ from caption_node.description import FIELDS
 from caption_node.evaluation.cider import CiderD
 from caption_node.evaluation.denials import denied_claims
 from caption_node.evaluation.frames import Annotation, LabelledFrame
+from caption_node.training.form import faults_of_form
 from caption_node.training.labels import swap_sides
 
 Row = Mapping[str, Any]
@@ -52,14 +53,21 @@ class Judge:
     :param neighbours: Sentences about like frames that a frame is also judged by.
     :param own: Share of the reward that the frame's own sentence decides, 0..1.
     :param penalty: Taken off for every claim that the frame's labels deny.
+    :param form_penalty: Taken off for every fault of form.
     """
 
     def __init__(
-        self, rows: Sequence[Row], neighbours: int = 8, own: float = 0.5, penalty: float = 0.3
+        self,
+        rows: Sequence[Row],
+        neighbours: int = 8,
+        own: float = 0.5,
+        penalty: float = 0.3,
+        form_penalty: float = 0.3,
     ) -> None:
         self.neighbours = neighbours
         self.own = own
         self.penalty = penalty
+        self.form_penalty = form_penalty
         self._rows = [r for r in rows if r['caption']]
         self._cider = CiderD([[r['caption']] for r in self._rows])
         self._first = {r['id']: r['caption'] for r in self._rows}
@@ -77,7 +85,8 @@ class Judge:
         others = self.like(row)
         if others:
             value = self.own * value + (1 - self.own) * self._cider.score(sentence, others)
-        return value - self.penalty * len(false_claims(sentence, row))
+        value -= self.penalty * len(false_claims(sentence, row))
+        return value - self.form_penalty * len(faults_of_form(sentence))
 
     def like(self, row: Row) -> list[str]:
         """Return sentences about like frames, none of which says what this frame's labels deny."""

@@ -87,6 +87,7 @@ class SentenceRun:
             config.reward_neighbours,
             config.reward_own,
             config.claim_penalty,
+            config.form_penalty,
         )
         self.layouts: list[Layout] = []
         self.made = self.memories

@@ -20,7 +20,6 @@ from torch import nn
 
 from caption_node.description import FIELDS
 from caption_node.errors import ConfigError
-from caption_node.evaluation.frames import read_frames as read_annotations
 from caption_node.training.cache import FeatureCache, Sample, finished_shards, write_shard
 from caption_node.training.calibrate import calibrate
 from caption_node.training.config import TrainConfig
@@ -158,13 +157,15 @@ def prior_of(weights: dict[str, torch.Tensor], corrected: Sequence[str]) -> torc
     Source: Long-tail learning via logit adjustment, arXiv 2007.07314.
 
     :param weights: As :func:`~caption_node.training.objectives.mle.field_weights` gives them.
-    :param corrected: Categorical fields that are to be as rare as they were in training.
+    :param corrected: Fields whose values are to be as rare as they were in training; no counts.
     :returns: (S,), 0 for all other fields.
     """
     prior = torch.zeros(SCENE_WIDTH)
     for name in corrected:
-        start = field_starts()[name]
-        prior[start : start + FIELDS[name].width] = -weights[name].log()
+        start, odds = field_starts()[name], -weights[name].log()
+        if FIELDS[name].kind == 'boolean':
+            odds = odds[1:] - odds[:1]
+        prior[start : start + FIELDS[name].width] = odds
     return prior
 
 
@@ -306,8 +307,7 @@ def train(config: TrainConfig) -> None:
     count_what_is_published(model)
     train_sentences(config, model, vocabulary, batches, kept)
     save_network(config.work / 'network.pt', model, vocabulary)
-    annotated = read_annotations(config.labels, config.splits).values()
-    settings = calibrate(model, vocabulary, batches, kept, {f.id: f for a in annotated for f in a})
+    settings = calibrate(model, batches, kept)
     settings['training'] = {
         'encoder_steps': config.encoder_steps,
         'steps': config.steps,

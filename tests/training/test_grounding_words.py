@@ -6,7 +6,12 @@ import pytest
 import torch
 
 from caption_node.description import FIELDS, OBJECT_CLASSES
-from caption_node.training.grounding_words import GROUPS, TRUE
+from caption_node.training.grounding_words import (
+    GROUPS,
+    TRUE,
+    group_matrix,
+    trigger_matrix,
+)
 from caption_node.training.model.captioner import Captioner
 from caption_node.training.model.detection import SCHEMA_COLUMNS
 from caption_node.training.model.nanodet import NanoDet
@@ -82,3 +87,21 @@ def test_every_field_and_class_that_a_group_names_exists() -> None:
         for name, value in group.values:
             spec = FIELDS[name]
             assert value == TRUE if spec.kind == 'boolean' else value in spec.values
+
+
+def test_rules_of_grammar_hold_whatever_the_picture_shows() -> None:
+    names = [*SPECIAL, 'a', 'an', 'the', 'one-way', 'oncoming', 'car', 'on', ',', 'with']
+    vocabulary = Vocabulary(names)
+    never = torch.tensor([not (g.classes or g.values) for g in GROUPS]).float()
+    shut = (trigger_matrix(vocabulary) * never) @ group_matrix(vocabulary)
+
+    def refused(before: str) -> set[str]:
+        row = shut[names.index(before)]
+        return {word for word, no in zip(names, row.tolist(), strict=True) if no}
+
+    assert refused('a') == {'oncoming', 'a', 'an', 'the', 'on', ',', 'with', '<eos>'}
+    assert {'car', 'one-way', 'oncoming'} - refused('an') == {'one-way', 'oncoming'}
+    assert {'oncoming', 'car', '<eos>'} & refused('the') == {'<eos>'}
+    assert {'<eos>', ',', 'car'} & refused('with') == {'<eos>', ','}
+    assert not refused('car')
+    assert '<eos>' not in refused('on')

@@ -88,10 +88,40 @@ def test_published_logits_are_mixed_by_share(captioner: Captioner) -> None:
             derived = encoder(f)
         finally:
             encoder.share.copy_(share)
-    assert torch.allclose(learnt.logits, learnt.learnt)
+    weather = columns_of('weather')  # depends on the time as well, see below
+    same = [i for i in range(learnt.logits.shape[1]) if i not in weather]
+    assert torch.allclose(learnt.logits[:, same], learnt.learnt[:, same])
     assert torch.allclose(derived.logits[:, columns], derived.derived)
-    others = [i for i in range(derived.logits.shape[1]) if i not in columns]
+    others = [i for i in same if i not in columns]
     assert torch.allclose(derived.logits[:, others], derived.learnt[:, others])
+
+
+def columns_of(name: str) -> range:
+    start = field_starts()[name]
+    return range(start, start + FIELDS[name].width)
+
+
+def test_night_leaves_other_weather_than_unknown_what_it_leaves_open(
+    captioner: Captioner,
+) -> None:
+    f = seen(captioner, (86, 60, 106, 80), CAR, 0.8)
+    encoder = captioner.scene
+    prior = encoder.prior.clone()
+    night = columns_of('time')[FIELDS['time'].values.index('night')]
+    unknown = FIELDS['weather'].values.index('unknown')
+    weather = list(columns_of('weather'))
+    with torch.no_grad():
+        try:
+            encoder.prior[night] = -30.0
+            by_day = encoder(f).logits[0, weather]
+            encoder.prior[night] = 30.0
+            by_night = encoder(f).logits[0, weather]
+        finally:
+            encoder.prior.copy_(prior)
+    assert torch.equal(by_day[unknown], by_night[unknown])
+    assert int(by_night.argmax()) == unknown
+    dark, bright = by_night.softmax(0), by_day.softmax(0)
+    assert float(dark[unknown]) > 0.9 > float(bright[unknown])
 
 
 def test_prior_undoes_the_weights_of_the_named_fields_only() -> None:

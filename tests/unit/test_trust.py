@@ -71,10 +71,13 @@ def test_word_confidence_is_a_logistic_of_the_mean_over_said_words() -> None:
 def test_sentence_that_the_fields_contradict_is_trusted_less() -> None:
     tokens, logp = np.array([5, 2]), np.array([-0.1, -0.1], dtype=np.float32)
     rule = CaptionConfidence(0.0, 1.0, 2.0)
-    assert word_confidence(logp, tokens, rule, 1.0) == pytest.approx(1 / (1 + math.exp(-1.0)))
-    assert word_confidence(logp, tokens, rule, 0.5) == pytest.approx(
-        1 / (1 + math.exp(-(1.0 + 2.0 * math.log(0.5))))
+    assert word_confidence(logp, tokens, rule, 0.5) == pytest.approx(1 / (1 + math.exp(-1.0)))
+    assert word_confidence(logp, tokens, rule, 0.2) == pytest.approx(
+        1 / (1 + math.exp(-(1.0 + 2.0 * math.log(0.25))))
     )
+    alone = CaptionConfidence(0.0, 0.0, 1.0)
+    assert word_confidence(logp, tokens, alone, 0.7) == pytest.approx(0.7)
+    assert word_confidence(logp, tokens, alone, 1.0) < 1
     assert 0 < word_confidence(logp, tokens, rule, 0.0) < word_confidence(logp, tokens, rule, 0.1)
 
 

@@ -21,7 +21,7 @@ from caption_node.training.model.roles import DERIVED, ObjectRoles
 
 SCENE_WIDTH = sum(f.width for f in FIELDS.values())
 GEOMETRY = 10
-LAMP_SCORE = 0.25
+LAMP_SCORE = 0.27
 """A traffic light this sure is published and may be spoken of: lamps are small, and the field of
 the facing light has to agree."""
 SPOKEN_SCORE = 0.55
@@ -29,6 +29,7 @@ SPOKEN_SCORE = 0.55
 # Heights in metres, in the order of OBJECT_CLASSES, to tell metres from pixels.
 _HEIGHT_M = (1.7, 1.6, 1.5, 1.5, 3.1, 3.0, 0.9, 0.75, 0.8)
 _FOCAL_WIDTHS = 0.95
+_LEAST_OPEN = 3e-4
 
 
 def field_starts() -> dict[str, int]:
@@ -44,6 +45,20 @@ def derived_columns() -> list[int]:
     """Return the logits of the fields that are read from the objects, in order."""
     starts = field_starts()
     return [starts[n] + k for n in DERIVED for k in range(FIELDS[n].width)]
+
+
+def excluded_values() -> Tensor:
+    """
+    Return (S, S) of 0 and 1: which value, by row, excludes which of another field.
+
+    Nobody sees the sky at night: every frame by night that trained has weather unknown, while
+    lamps on wet or shining roads look like rain.
+    """
+    starts, table = field_starts(), torch.zeros(SCENE_WIDTH, SCENE_WIDTH)
+    night = starts['time'] + FIELDS['time'].values.index('night')
+    for i, word in enumerate(FIELDS['weather'].values):
+        table[night, starts['weather'] + i] = float(word != 'unknown')
+    return table
 
 
 @dataclass(frozen=True)
@@ -247,10 +262,12 @@ class SceneEncoder(nn.Module):
     Buffers that are set after training, and change what is published only:
     ``prior`` (S,) is added to the logits; it undoes the weights that training gave to rare values.
     ``share`` (S,) is how much of a field's logits is read from the objects, 0..1.
+    ``excludes`` (S, S) of 0 and 1: a value, by row, leaves others only what it leaves open itself.
     """
 
     prior: Tensor
     share: Tensor
+    excludes: Tensor
     own_query: Tensor
     same_field: Tensor
     boolean: Tensor
@@ -286,6 +303,7 @@ class SceneEncoder(nn.Module):
         boolean = [float(f.kind == 'boolean') for f in FIELDS.values() for _ in range(f.width)]
         self.register_buffer('boolean', torch.tensor(boolean), persistent=False)
         self.register_buffer('prior', torch.zeros(SCENE_WIDTH), persistent=False)
+        self.register_buffer('excludes', excluded_values(), persistent=False)
 
     def forward(self, f: Features) -> Scene:
         """Encode one batch."""
@@ -304,7 +322,9 @@ class SceneEncoder(nn.Module):
         derived = self.roles(objects, f.classes, f.scores, heights)
         placed = torch.addmm(self.prior, derived, self.place_derived * self.share)
         logits = learnt * (1 - self.share) + placed
-        facts = self.value(self._probabilities(logits))[:, None]  # (B, 1, D)
+        likely = self._probabilities(logits)
+        facts = self.value(likely)[:, None]  # (B, 1, D)
+        logits = torch.addmm(logits, (1 - likely).clamp(min=_LEAST_OPEN).log(), self.excludes)
         # The mean of means is the mean of all.
         embedding = self.embed(torch.cat([coarse.mean(1), x.mean(1)], 1))
         embedding = embedding / embedding.norm(dim=1, keepdim=True).clamp(min=1e-12)
