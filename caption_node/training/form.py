@@ -10,117 +10,25 @@ what annotators say twice.
 from itertools import pairwise
 import re
 
-_DANGLING = frozenset(
-    [
-        'a',
-        'an',
-        'the',
-        'of',
-        'on',
-        'in',
-        'at',
-        'to',
-        'with',
-        'and',
-        'or',
-        'our',
-        'is',
-        'are',
-        'by',
-        'from',
-        'into',
-        'near',
-        'beside',
-        'past',
-        'under',
-        'over',
-        'behind',
-        'between',
-        'towards',
-        'toward',
-        'its',
-        'their',
-        'as',
-        'for',
-        'while',
-        'no',
-        'along',
-        'across',
-    ]
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_DANGLING = _words(
+    'a an the of on in at to with and or our is are by from into near beside past under '
+    'over behind between towards toward its their as for while no along across'
 )
-_ARTICLES = frozenset(['a', 'an', 'the', 'our', 'no'])
-_MODIFIERS = frozenset(
-    [
-        'clear',
-        'red',
-        'green',
-        'free',
-        'wide',
-        'long',
-        'small',
-        'large',
-        'narrow',
-        'dry',
-        'wet',
-        'sunny',
-        'shaded',
-        'parked',
-        'close',
-        'busy',
-        'straight',
-        'open',
-        'empty',
-        'few',
-        'single',
-        'short',
-        'marked',
-        'oncoming',
-        'quiet',
-        'dark',
-        'white',
-        'tree-lined',
-    ]
+_ARTICLES = _words('a an the our no')
+_MODIFIERS = _words(
+    'clear red green free wide long small large narrow dry wet sunny shaded parked close '
+    'busy straight open empty few single short marked oncoming quiet dark white '
+    'tree-lined'
 )
 # Words that a good sentence may say twice: sides, lanes and the commonest road user.
-_OFTEN = frozenset(
-    [
-        'car',
-        'cars',
-        'lane',
-        'left',
-        'right',
-        'ahead',
-        'road',
-        'far',
-        'two',
-        'one',
-        'light',
-        'close',
-        'street',
-        'side',
-        'traffic',
-    ]
-)
-_SMALL = _DANGLING | frozenset(
-    [
-        'it',
-        'we',
-        'that',
-        'this',
-        'there',
-        'who',
-        'which',
-        'not',
-        'but',
-        'few',
-        'several',
-        'some',
-        'row',
-        'far',
-        'up',
-        'out',
-        'just',
-    ]
+_OFTEN = _words('car cars lane left right ahead road far two one light close street side traffic')
+_SMALL = _DANGLING | _words(
+    'it we that this there who which not but few several some row far up out just'
 )
 _SIDE_OF_SIDE = re.compile(
     r'\b(?:left|right)(?: edge| side| kerb| lane)? (?:on|at|to) (?:the|our) (?:left|right)\b'
@@ -133,7 +41,7 @@ _BROKEN = re.compile(
     r'|\b(?:narrow|wide|dry|wet|straight|red|green|sunny|quiet) (?:an?|the|our)\b'
     r'|\b(?:is|are) parked (?:cars?|vehicles?|trucks?|vans?)\b'
 )
-_WORDS = re.compile(r"[a-z0-9'-]+|,")
+_WORD = re.compile(r"[a-z0-9'-]+|,")
 
 
 def faults_of_form(sentence: str) -> list[str]:
@@ -146,7 +54,7 @@ def faults_of_form(sentence: str) -> list[str]:
 
     :returns: One entry a fault; none for most sentences that people write.
     """
-    words = _WORDS.findall(sentence.lower())
+    words = _WORD.findall(sentence.lower())
     faults = [f'unfinished: {words[-1]}'] if words and words[-1] in _DANGLING else []
     for i, (before, word) in enumerate(pairwise(words)):
         if before in _ARTICLES and word in _MODIFIERS and _ends_phrase(words[i + 2 : i + 4]):
