@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from caption_node.description import FIELDS
+from caption_node.training.model.writing import Phrases
 from caption_node.vocabulary import SPECIAL, Vocabulary
 
 TRUE = 'true'
@@ -78,7 +79,7 @@ _VEHICLES = _words(
 _HOW_AHEAD = _words(
     'is are far close directly just right drives drive stands waits moves slowly near'
 )
-FATIGUE = 2.0
+FATIGUE = 4.0
 """Taken off a word's logit each time that it is said."""
 _OFTEN = _words(
     'a an the and or of in on at to by for from with as is are our us we , left right ahead lane '
@@ -108,9 +109,10 @@ GROUPS = (
         values=(('light', 'red'), ('light', 'yellow'), ('light', 'green'), ('light', 'unclear')),
     ),
     WordGroup(
-        _words('wet rain rainy raining damp puddles spray drizzle'),
+        _words('wet damp puddles spray'),
         values=(('surface', 'wet'), ('weather', 'rain'), ('surface', 'snow')),
     ),
+    WordGroup(_words('rain rainy raining rainfall drizzle'), values=(('weather', 'rain'),)),
     WordGroup(_words('fog foggy mist misty'), values=(('weather', 'fog'),)),
     WordGroup(
         _words('snow snowy snowfall slush slushy'),
@@ -158,12 +160,73 @@ GROUPS = (
     # Nothing bears these out: no picture makes "a oncoming car", or an end behind "on the".
     WordGroup(frozenset(), after=_words('a'), like=r'(?!one\b)[aeio].*'),
     WordGroup(frozenset(), after=_words('an'), like='[^aeiou].*'),
-    WordGroup(
-        _words('a an the our and or of in on at to with from by is are as , <eos>'),
-        after=_words('a an the our'),
-    ),
     WordGroup(_words('and or , <eos>'), after=_words('of in at to with from by and or is are as')),
 )
+
+
+_CONNECTING = _words(
+    'and or of in on at to with from by for as into beside past under over behind between '
+    'towards toward along across while'
+)
+_VERBS = _words('is are has have stands faces comes waits drives passes crosses approaches')
+_ARTICLES = _words('a an the our')
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """
+    A run of words that must not be broken off.
+
+    :param opened_by: Words behind which it is open.
+    :param stays: Words behind which it stays open; None: all but those that end it.
+    :param ended_by: Words that end it.
+    :param shut: Words that may not be said while it is open.
+    """
+
+    opened_by: frozenset[str]
+    shut: frozenset[str]
+    stays: frozenset[str] | None = None
+    ended_by: frozenset[str] = frozenset()
+
+    def stays_open(self, word: str) -> bool:
+        """Say whether it is still open behind a word, if it was before."""
+        if word in self.opened_by:  # opens anew
+            return False
+        return word in self.stays if self.stays is not None else word not in self.ended_by
+
+
+PHRASES = (
+    # An article waits for its noun: not "a parked on the left", "with a free,", "on the.".
+    Phrase(
+        opened_by=_ARTICLES,
+        stays=_words(
+            'clear red green free wide long small large narrow dry wet sunny shaded parked close '
+            'busy straight empty single short marked oncoming quiet far tree-lined multi-lane'
+        ),
+        shut=_ARTICLES | _CONNECTING | _VERBS | _words(', <eos> ahead'),
+    ),
+    # "With a car is ahead" and "with our lane is free": "with" takes no verb.
+    Phrase(
+        opened_by=_words('with'),
+        ended_by=_words(', and or while as that which who where <eos>'),
+        shut=_VERBS,
+    ),
+)
+
+
+def phrases_of(vocabulary: Vocabulary) -> Phrases:
+    """Return :data:`PHRASES` as tables over the words of a vocabulary."""
+
+    def table(rows: list[list[bool]]) -> Tensor:
+        return torch.tensor(rows).float()
+
+    words = vocabulary.words
+    return Phrases(
+        opens=table([[w in p.opened_by for p in PHRASES] for w in words]),
+        stays=table([[p.stays_open(w) for p in PHRASES] for w in words]),
+        shuts=table([[w in p.shut for w in words] for p in PHRASES]),
+        dangling=table([[w in _ARTICLES | _CONNECTING | _words('is are')] for w in words])[:, 0],
+    )
 
 
 def group_matrix(vocabulary: Vocabulary) -> Tensor:

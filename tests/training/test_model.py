@@ -152,11 +152,8 @@ def test_unrolled_loop_writes_what_teacher_forcing_finds_likeliest(captioner: Ca
         forced = captioner.decoder(torch.cat([begin, tokens[:, :-1]], 1), memory, bias)
         decoder = captioner.decoder
         before = torch.cat([begin, tokens[:, :-1]], 1)
-        behind = decoder.triggers[before]
-        shut = (behind * (1 - evidence)[:, None] * -1e4) @ decoder.groups + decoder.special
-        said_so_far = torch.nn.functional.one_hot(before, len(decoder.ids))
-        stutter = said_so_far * -1e4 - said_so_far.cumsum(1) * decoder.weary
-        best, likeliest = (forced + shut + stutter).log_softmax(2).max(2)
+        shut = decoder.shut(before, evidence)
+        best, likeliest = (forced + shut).log_softmax(2).max(2)
     for said, score, wanted, expected in zip(tokens, logp, likeliest, best, strict=True):
         ends = (said == EOS).nonzero()
         length = int(ends[0]) + 1 if len(ends) else len(said)

@@ -10,6 +10,7 @@ from caption_node.training.grounding_words import (
     GROUPS,
     TRUE,
     group_matrix,
+    phrases_of,
     trigger_matrix,
     weary_words,
 )
@@ -71,7 +72,8 @@ class Captioner(nn.Module):
         self._register_evidence()
         weary = weary_words(vocabulary)
         kind = DECODERS[config.decoder]
-        self.decoder = kind(config, len(vocabulary), groups, triggers, weary)
+        rules = (groups, triggers, weary, phrases_of(vocabulary))
+        self.decoder = kind(config, len(vocabulary), *rules)
         self.latent = Latent(config) if config.latent else None
 
     def _register_evidence(self) -> None:

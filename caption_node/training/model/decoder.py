@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from caption_node.training.model.scene import SceneConfig
-from caption_node.training.model.writing import SHUT, SentenceWriter, split_evenly
+from caption_node.training.model.writing import SHUT, Phrases, SentenceWriter, split_evenly
 
 KeysValues = tuple[Tensor, Tensor]
 Weights = tuple[Tensor, Tensor]
@@ -154,15 +154,21 @@ class TextDecoder(SentenceWriter[TextState]):
     Words from a scene memory.
 
     :param words: Size of the vocabulary V.
-    :param groups: As :class:`SentenceWriter` takes them, and so ``triggers`` and ``weary``.
+    :param groups: As :class:`SentenceWriter` takes them, and so what follows.
     """
 
     causal: Tensor
 
     def __init__(
-        self, config: SceneConfig, words: int, groups: Tensor, triggers: Tensor, weary: Tensor
+        self,
+        config: SceneConfig,
+        words: int,
+        groups: Tensor,
+        triggers: Tensor,
+        weary: Tensor,
+        phrases: Phrases | None = None,
     ) -> None:
-        super().__init__(config.tokens, groups, triggers, weary)
+        super().__init__(config.tokens, groups, triggers, weary, phrases)
         self.embedding = nn.Embedding(words, config.width)
         nn.init.normal_(self.embedding.weight, std=0.05)
         self.place = nn.Parameter(torch.randn(1, config.tokens, config.width) * 0.02)

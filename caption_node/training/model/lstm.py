@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from caption_node.training.model.latent import pooled
 from caption_node.training.model.scene import SceneConfig
-from caption_node.training.model.writing import SentenceWriter
+from caption_node.training.model.writing import Phrases, SentenceWriter
 
 
 @dataclass
@@ -40,13 +40,19 @@ class LstmDecoder(SentenceWriter[LstmState]):
     Words from a scene memory, one state from word to word.
 
     :param words: Size of the vocabulary V.
-    :param groups: As :class:`SentenceWriter` takes them, and so ``triggers`` and ``weary``.
+    :param groups: As :class:`SentenceWriter` takes them, and so what follows.
     """
 
     def __init__(
-        self, config: SceneConfig, words: int, groups: Tensor, triggers: Tensor, weary: Tensor
+        self,
+        config: SceneConfig,
+        words: int,
+        groups: Tensor,
+        triggers: Tensor,
+        weary: Tensor,
+        phrases: Phrases | None = None,
     ) -> None:
-        super().__init__(config.tokens, groups, triggers, weary)
+        super().__init__(config.tokens, groups, triggers, weary, phrases)
         width = config.width
         self.embedding = nn.Embedding(words, width)
         nn.init.normal_(self.embedding.weight, std=0.05)

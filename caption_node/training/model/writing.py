@@ -8,6 +8,7 @@ where the picture gives no evidence for them, so the sentence cannot name what n
 """
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -64,6 +65,29 @@ def for_each(
     return memory + nothing, scene_bias + nothing[:, None], evidence + nothing[:, 0]
 
 
+@dataclass(frozen=True)
+class Phrases:
+    """
+    What may not be said while a phrase is open, whatever the picture shows; P kinds of phrases.
+
+    :param opens: (V, P) 1 where a word opens a phrase.
+    :param stays: (V, P) 1 where it stays open behind a word.
+    :param shuts: (P, V) 1 where a word may not be said while it is open.
+    :param dangling: (V,) 1 for words that wait for another, so cannot be number T.
+    """
+
+    opens: Tensor
+    stays: Tensor
+    shuts: Tensor
+    dangling: Tensor
+
+    @classmethod
+    def none(cls, words: int) -> 'Phrases':
+        """Return no rules, for other languages than ours."""
+        empty = torch.zeros(words, 0)
+        return cls(empty, empty, empty.T, torch.zeros(words))
+
+
 class SentenceWriter(nn.Module, Generic[StateT]):
     """
     A decoder with the rules of writing; a kind of decoder gives :meth:`begin` and :meth:`step`.
@@ -72,6 +96,7 @@ class SentenceWriter(nn.Module, Generic[StateT]):
     :param groups: (G, V) of 0 and 1: the words that need evidence, one row a group.
     :param triggers: (V, G) of 0 and 1: behind which word each group needs it.
     :param weary: (V,) what a word loses each time that it is said.
+    :param phrases: Rules of grammar; None for none.
     """
 
     embedding: nn.Embedding
@@ -82,8 +107,19 @@ class SentenceWriter(nn.Module, Generic[StateT]):
     ids: Tensor
     until: Tensor
     weary: Tensor
+    opens: Tensor
+    stays: Tensor
+    shuts: Tensor
+    dangling: Tensor
 
-    def __init__(self, length: int, groups: Tensor, triggers: Tensor, weary: Tensor) -> None:
+    def __init__(
+        self,
+        length: int,
+        groups: Tensor,
+        triggers: Tensor,
+        weary: Tensor,
+        phrases: Phrases | None = None,
+    ) -> None:
         super().__init__()
         self.length = length
         words = len(weary)
@@ -93,6 +129,8 @@ class SentenceWriter(nn.Module, Generic[StateT]):
         special = torch.zeros(words)
         special[[PAD, BOS, UNK]] = SHUT
         self.register_buffer('special', special, persistent=False)
+        for name, rule in vars(phrases or Phrases.none(words)).items():
+            self.register_buffer(name, rule.float(), persistent=False)
         self.register_buffer('ids', torch.arange(words), persistent=False)
         until = torch.ones(length, length).triu(1)
         self.register_buffer('until', until, persistent=False)
@@ -142,11 +180,16 @@ class SentenceWriter(nn.Module, Generic[StateT]):
         token = torch.full_like(missing[:, 0], BOS, dtype=torch.int64)
         tokens, alive = [token], torch.ones_like(token)
         worn = torch.zeros_like(self.special)
+        phrase = self.stays[token] * 0
         for t in range(self.length):
             x, state = self.step(self.embedding(token), t, state)
             same = (token[:, None] == self.ids).to(missing)
             worn = worn + same * self.weary
+            phrase = phrase * self.stays[token] + self.opens[token]
             shut = (self.triggers[token] * missing) @ self.groups + same * SHUT - worn
+            shut = shut + (phrase @ self.shuts) * SHUT
+            if t == self.length - 1:
+                shut = shut + self.dangling * SHUT
             logits = F.linear(x, self.embedding.weight, self.bias) + self.special + shut
             token = torch.multinomial((logits / temperature).softmax(1), 1)[:, 0]
             tokens.append(token * alive)
@@ -165,7 +208,18 @@ class SentenceWriter(nn.Module, Generic[StateT]):
         same = (tokens[:, :, None] == self.ids).to(missing)
         worn = same.cumsum(1) * self.weary
         shut = (self.triggers[tokens] * missing) @ self.groups + self.special
+        shut = shut + (self._open_phrases(tokens) @ self.shuts) * SHUT
+        if int(tokens.shape[1]) == self.length:
+            shut[:, -1] += self.dangling * SHUT
         return shut + same * SHUT - worn
+
+    def _open_phrases(self, tokens: Tensor) -> Tensor:
+        """Return (B, N, P), 1 where a phrase is open behind each of (B, N) words."""
+        phrase, found = self.stays[tokens[:, 0]] * 0, []
+        for token in tokens.unbind(1):
+            phrase = phrase * self.stays[token] + self.opens[token]
+            found.append(phrase)
+        return torch.stack(found, 1)
 
     def greedy(
         self,
@@ -185,25 +239,30 @@ class SentenceWriter(nn.Module, Generic[StateT]):
         state = self.begin(memory, scene_bias)
         missing = (1 - evidence) * SHUT  # (B, G)
         # What needs evidence behind any word is the same at every step; the rest goes with the
-        # word before: its row holds its embedding and, for each such group, whether it triggers.
+        # word before: its row holds its embedding, for each such group whether it triggers, and
+        # what it does to open phrases.
         always = (self.triggers.min(0).values > 0).tolist()
         fixed = [g for g, a in enumerate(always) if a]
         behind = [g for g, a in enumerate(always) if not a]
         common = missing[:, fixed] @ self.groups[fixed] + (self.special + self.bias)  # (B, V)
         missing = missing[:, behind]
-        table = torch.cat([self.embedding.weight, self.triggers[:, behind]], 1)
-        output = torch.cat([self.embedding.weight.T, self.groups[behind]], 0)
-        words, width = (int(n) for n in self.embedding.weight.shape)
+        rows = [self.embedding.weight, self.triggers[:, behind], self.stays, self.opens]
+        table, widths = torch.cat(rows, 1), [int(r.shape[1]) for r in rows]
+        output = torch.cat([self.embedding.weight.T, self.groups[behind], self.shuts * SHUT], 0)
+        words, phrase = len(self.bias), missing[:, :1] * 0
         outputs = output.split(split_evenly(words, len(output)), 1)
         strays = () if noise is None else noise.flatten(1).split(words, 1)
         token = torch.full_like(evidence[:, 0], BOS, dtype=torch.int64)
         tokens, logits = [], []
         for t in range(self.length):
-            x, triggered = table[token].split([width, len(behind)], 1)
+            x, triggered, stays, opens = table[token].split(widths, 1)
             x, state = self.step(x, t, state)
-            x = torch.cat([x, triggered * missing], 1)
+            phrase = phrase * stays + opens
+            x = torch.cat([x, triggered * missing, phrase], 1)
             # Small models stutter: no word twice running, and words wear out.
             same = one_hot(token, words, SHUT)
+            if t == self.length - 1:
+                common = common + self.dangling * SHUT
             score = torch.cat([x @ part for part in outputs], 1) + common + same
             common = common + same * (self.weary / -SHUT)
             token = (score + strays[t] if strays else score).argmax(1)
