@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One flat configuration for a training run."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -169,6 +170,35 @@ class TrainConfig:
     likelihood_keep: float = 0.5
     beta: float = 1.0
     beta_ramp: float = 0.5
+
+
+OBJECTIVE_KEYS = (
+    'objective_steps', 'objective_batch', 'objective_rate', 'discriminator_rate', 'school_steps',
+    'school_batch', 'school_rate', 'scheduled_share', 'latent', 'latent_rate', 'kl_start',
+    'kl_ramp', 'free_bits', 'word_drop', 'adversarial_weight', 'adversarial_gradient',
+    'gumbel_temperature', 'likelihood_keep', 'beta', 'beta_ramp',
+)  # fmt: skip
+"""Settings of objectives, which a run on one's own data takes, too."""
+
+
+def objective_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Check settings of an objective.
+
+    :raises ConfigError: If one is unknown, or of a wrong type.
+    """
+    kinds = {f.name: str(f.type) for f in fields(TrainConfig) if f.name in OBJECTIVE_KEYS}
+    found = {}
+    for name, value in values.items():
+        if name not in kinds:
+            raise ConfigError(f'objective_settings: no {name}', 'known: ' + ', '.join(kinds))
+        try:
+            found[name] = _convert(kinds[name], value)
+        except (TypeError, ValueError) as err:
+            raise ConfigError(
+                f'objective_settings: {name} should be {kinds[name]}, not {value!r}'
+            ) from err
+    return found
 
 
 def load_config(path: Path) -> TrainConfig:

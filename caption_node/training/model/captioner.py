@@ -126,6 +126,11 @@ class Captioner(nn.Module):
         found = Features(c4, c5, levels[2], boxes, classes, scores, features, colours)
         return found, heads
 
+    def memory_of(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the decoder reads of pictures (B, H, W, 3): memory and attention bias."""
+        scene = self.scene(self.perceive(image))
+        return scene.memory, scene.bias
+
     def evidence(self, features: Features, logits: Tensor) -> Tensor:
         """Return (B, G) of 0 and 1: whether the words of each group may be said."""
         seen = features.scores >= self.limits[features.classes]

@@ -13,17 +13,17 @@ from caption_node.training.model.captioner import Captioner
 from caption_node.training.model.latent import Latent
 from caption_node.training.objectives.gan import Adversarial
 from caption_node.training.objectives.mle import Likelihood
-from caption_node.training.objectives.protocol import Objective
+from caption_node.training.objectives.protocol import Describer, Objective
 from caption_node.training.objectives.self_critical import SelfCritical
 from caption_node.training.objectives.vae import Variational
 from caption_node.training.objectives.vae_gan import AdversarialVariational
 from caption_node.training.rewards import Judge
 from caption_node.vocabulary import Vocabulary
 
-Maker = Callable[[TrainConfig, Captioner, Vocabulary, Judge], Objective]
+Maker = Callable[[TrainConfig, Describer, Vocabulary, Judge | None], Objective]
 OBJECTIVES: dict[str, Maker] = {
     'mle': lambda config, model, _words, _judge: Likelihood(config, model),
-    'self_critical': SelfCritical,
+    'self_critical': lambda config, model, words, judge: _rewarded(config, model, words, judge),
     'gan': lambda config, model, _words, _judge: Adversarial(config, model),
     'vae': lambda config, model, _words, _judge: Variational(config, model),
     'vae_gan': lambda config, model, _words, _judge: AdversarialVariational(config, model),
@@ -31,13 +31,23 @@ OBJECTIVES: dict[str, Maker] = {
 WITH_LATENT = ('vae', 'vae_gan')
 
 
+def _rewarded(
+    config: TrainConfig, model: Describer, vocabulary: Vocabulary, judge: Judge | None
+) -> Objective:
+    if judge is None or not isinstance(model, Captioner):
+        raise ConfigError('objective self_critical needs the claims of driving')
+    return SelfCritical(config, model, vocabulary, judge)
+
+
 def new_objective(
-    config: TrainConfig, model: Captioner, vocabulary: Vocabulary, judge: Judge
+    config: TrainConfig, model: Describer, vocabulary: Vocabulary, judge: Judge | None
 ) -> Objective:
     """
     Return the objective of a configuration, with new weights beside the captioner's own.
 
     A captioner without a latent gets one where the objective needs it.
+
+    :param judge: Of driving, for ``self_critical``; other objectives need none.
 
     :raises ConfigError: If there is no such objective, or a setting of it makes no sense.
     """

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from caption_node.training.config import TrainConfig
-from caption_node.training.model.captioner import Captioner
 from caption_node.training.objectives.discriminator import (
     OWN,
     Discriminator,
@@ -22,7 +21,7 @@ from caption_node.training.objectives.discriminator import (
     straight_through,
 )
 from caption_node.training.objectives.mle import Likelihood
-from caption_node.training.objectives.protocol import Draw, Scenes, Spoken, Writer
+from caption_node.training.objectives.protocol import Describer, Draw, Scenes, Spoken, Writer
 from caption_node.training.objectives.self_critical import (
     GAIN,
     advantages,
@@ -39,7 +38,7 @@ _WRITTEN = 4
 class Adversarial(Likelihood):
     """A generator that is warm from likelihood, and a discriminator."""
 
-    def __init__(self, config: TrainConfig, model: Captioner) -> None:
+    def __init__(self, config: TrainConfig, model: Describer) -> None:
         super().__init__(config, model)
         words = len(model.decoder.bias)
         self.discriminator = Discriminator(words, model.config.width)

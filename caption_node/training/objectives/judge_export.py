@@ -11,7 +11,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from caption_node.training.model.captioner import Captioner
+from caption_node.training.objectives.protocol import Describer
 from caption_node.vocabulary import BOS, Vocabulary
 
 JUDGE_FILE = 'judge.onnx'
@@ -21,7 +21,7 @@ _OPSET = 17
 class JudgeGraph(nn.Module):
     """Pixels and words to the probabilities of the discriminator's three answers."""
 
-    def __init__(self, model: Captioner, discriminator: nn.Module) -> None:
+    def __init__(self, model: Describer, discriminator: nn.Module) -> None:
         super().__init__()
         self.model, self.discriminator = model, discriminator
 
@@ -32,13 +32,12 @@ class JudgeGraph(nn.Module):
         :param image: (B, H, W, 3) uint8 RGB, letterboxed.
         :param tokens: (B, T) int64 behind BOS, PAD behind the end.
         """
-        scene = self.model.scene(self.model.perceive(image))
-        answers: Tensor = self.discriminator(tokens, scene.memory, scene.bias)
+        answers: Tensor = self.discriminator(tokens, *self.model.memory_of(image))
         return answers.softmax(1)
 
 
 def write_judge(
-    path: Path, model: Captioner, discriminator: nn.Module, vocabulary: Vocabulary
+    path: Path, model: Describer, discriminator: nn.Module, vocabulary: Vocabulary
 ) -> None:
     """Write a judge beside its name and rename it."""
     graph = JudgeGraph(model, discriminator).cpu().eval()

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from caption_node.training.config import TrainConfig
-from caption_node.training.model.captioner import Captioner
-from caption_node.training.objectives.protocol import Draw, Scenes, Spoken
+from caption_node.training.objectives.protocol import Describer, Draw, Scenes, Spoken
 from caption_node.vocabulary import BOS, PAD, UNK
 
 CONTRAST_TEMPERATURE = 0.1
@@ -75,7 +74,7 @@ def contrast_loss(pictures: Tensor, sentences: Tensor, said: Tensor, ids: Sequen
 class Likelihood:
     """Teacher-forced likelihood, at will with a share of the model's own words to read on from."""
 
-    def __init__(self, config: TrainConfig, model: Captioner) -> None:
+    def __init__(self, config: TrainConfig, model: Describer) -> None:
         self.config = config
         self.decoder = model.decoder
         self.parts = nn.ModuleDict({'decoder': model.decoder})

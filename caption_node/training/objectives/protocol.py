@@ -15,6 +15,12 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
+from caption_node.training.model.captioner import Captioner
+from caption_node.training.own.model import OwnCaptioner
+
+Describer = Captioner | OwnCaptioner
+"""What an objective may train: the network for driving, or one for anybody's own data."""
+
 
 class Writer(Protocol):
     """

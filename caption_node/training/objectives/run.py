@@ -7,7 +7,8 @@ The captioner that it begins with is warm from likelihood (:mod:`..sentence_run`
 weights stay in it at the end.
 """
 
-from collections.abc import Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Mapping
 import math
 from typing import Any
 
@@ -19,7 +20,7 @@ from caption_node.errors import ConfigError
 from caption_node.training.config import TrainConfig
 from caption_node.training.memory import digest_of
 from caption_node.training.objectives.choice import new_objective
-from caption_node.training.objectives.protocol import Scenes, Spoken
+from caption_node.training.objectives.protocol import Objective, Scenes, Spoken
 from caption_node.training.rewards import false_claims
 from caption_node.training.sentence_run import SentenceRun, Tell
 from caption_node.training.stage import Stage
@@ -32,18 +33,19 @@ _DRAW_SEED, _SCHOOL_SEED = 17, 19
 _TRIES = 4
 
 
-class ObjectiveRun(Stage):
+class ObjectiveStage(Stage):
     """
-    The last part of the sentence stage.
+    Steps of an objective; subclasses draw what it learns from.
 
-    :param warm: Brings captioner, memories, sentences and judge; its own steps may be none.
+    :param begin: The weights that it begins with; another beginning has a checkpoint of its own.
     :param tell: Takes phase, step and figures now and then.
     """
 
-    def __init__(self, config: TrainConfig, warm: SentenceRun, tell: Tell) -> None:
-        self.config, self.material, self.tell = config, warm, tell
-        self.objective = new_objective(config, warm.model, warm.vocabulary, warm.judge)
-        trained: nn.ModuleDict = self.objective.parts
+    def __init__(
+        self, config: TrainConfig, objective: Objective, begin: nn.Module, tell: Tell
+    ) -> None:
+        self.config, self.objective, self.tell = config, objective, tell
+        trained: nn.ModuleDict = objective.parts
         rates = {
             'discriminator': config.discriminator_rate,
             'latent': config.latent_rate,
@@ -54,54 +56,23 @@ class ObjectiveRun(Stage):
             for name, part in trained.items()
         ]
         optimiser = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
-        # Of these very weights, or a run that began elsewhere would be gone on with.
-        begin = digest_of(nn.ModuleList([warm.model.scene, warm.model.decoder]))
-        file = config.work / f'objective-{config.objective}-{begin}.pt'
-        self.others = {warm.info[i]['id']: str(warm.info[i]['caption']) for i in warm.written}
-        if len(self.others) < 2:
-            raise ConfigError('learning to tell frames apart needs sentences about two at least')
-        self._ids = sorted(self.others)
+        file = config.work / f'objective-{config.objective}-{digest_of(begin)}.pt'
         super().__init__(f'objective {config.objective}', trained, optimiser, file, _KEEP)
 
+    @abstractmethod
     def draw(self, rng: np.random.Generator, size: int = 0, consensus: bool = True) -> Spoken:
         """
-        Draw frames with their sentences, or such as would do, and sentences about others.
+        Draw pictures with their sentences, and sentences about others.
 
-        :param size: Frames; 0 takes as many as a step of the objective.
-        :param consensus: Whether a sentence may be one that was written about a like frame.
+        :param size: Pictures; 0 takes as many as a step of the objective.
+        :param consensus: Whether a sentence may be one that was written about a like picture.
         """
-        config, material = self.config, self.material
-        chosen = rng.choice(material.written, size or config.objective_batch).tolist()
-        rows = [material.info[i] for i in chosen]
-        said, strange = [], []
-        for row in rows:
-            text = row['caption']
-            if consensus and rng.random() < config.consensus_share:
-                texts, share = material.judge.consensus(row, config.consensus_warmth)
-                text = texts[int(rng.choice(len(texts), p=share))]
-            said.append(text)
-            strange.append(self._other(row, rng))
-        x = material.frames(chosen, said, 0.0)
-        scenes = Scenes(x.memory, x.bias, x.evidence)
-        return Spoken(scenes, x.tokens, material.encode(strange).to(x.tokens.device), rows)
-
-    def _other(self, row: Mapping[str, Any], rng: np.random.Generator) -> str:
-        """Draw a sentence about another frame, one that the frame's labels deny if found soon."""
-        text = ''
-        for _ in range(_TRIES):
-            drawn = row['id']
-            while drawn == row['id']:
-                drawn = self._ids[int(rng.integers(len(self._ids)))]
-            text = self.others[drawn]
-            if false_claims(text, row):
-                break
-        return text
 
     def _prepare(self) -> None:
         """Let the objective bring its new parts on their way; the same again if interrupted."""
         config = self.config
         torch.manual_seed(config.seed * 1_000_003 - 1)
-        self.material.decoder.train()  # memories are drawn with noise
+        self.trained.train()  # memories are drawn with noise
         self.objective.prepare(
             lambda step: self.draw(
                 np.random.default_rng([config.seed, _SCHOOL_SEED, step]),
@@ -133,7 +104,7 @@ class ObjectiveRun(Stage):
         self.descend(loss, 1.0, apart=True)
         return figures
 
-    def train(self, held_out: Sequence[int] = ()) -> None:
+    def train(self) -> None:
         """Take all steps that remain; then put the averaged weights in place."""
         steps = self.config.objective_steps
         while self.step < steps:
@@ -144,3 +115,52 @@ class ObjectiveRun(Stage):
                 self.save()
         self.finish()
         self.trained.eval()
+
+
+class ObjectiveRun(ObjectiveStage):
+    """
+    The last part of the sentence stage.
+
+    :param warm: Brings captioner, memories, sentences and judge; its own steps may be none.
+    :param tell: Takes phase, step and figures now and then.
+    """
+
+    def __init__(self, config: TrainConfig, warm: SentenceRun, tell: Tell) -> None:
+        self.material = warm
+        self.others = {warm.info[i]['id']: str(warm.info[i]['caption']) for i in warm.written}
+        if len(self.others) < 2:
+            raise ConfigError('learning to tell frames apart needs sentences about two at least')
+        self._ids = sorted(self.others)
+        # Before a latent is made: these very weights, or another run would be gone on with.
+        begin = nn.ModuleList([warm.model.scene, warm.model.decoder])
+        objective = new_objective(config, warm.model, warm.vocabulary, warm.judge)
+        super().__init__(config, objective, begin, tell)
+
+    def draw(self, rng: np.random.Generator, size: int = 0, consensus: bool = True) -> Spoken:
+        """See :meth:`ObjectiveStage.draw`."""
+        config, material = self.config, self.material
+        chosen = rng.choice(material.written, size or config.objective_batch).tolist()
+        rows = [material.info[i] for i in chosen]
+        said, strange = [], []
+        for row in rows:
+            text = row['caption']
+            if consensus and rng.random() < config.consensus_share:
+                texts, share = material.judge.consensus(row, config.consensus_warmth)
+                text = texts[int(rng.choice(len(texts), p=share))]
+            said.append(text)
+            strange.append(self._other(row, rng))
+        x = material.frames(chosen, said, 0.0)
+        scenes = Scenes(x.memory, x.bias, x.evidence)
+        return Spoken(scenes, x.tokens, material.encode(strange).to(x.tokens.device), rows)
+
+    def _other(self, row: Mapping[str, Any], rng: np.random.Generator) -> str:
+        """Draw a sentence about another frame, one that the frame's labels deny if found soon."""
+        text = ''
+        for _ in range(_TRIES):
+            drawn = row['id']
+            while drawn == row['id']:
+                drawn = self._ids[int(rng.integers(len(self._ids)))]
+            text = self.others[drawn]
+            if false_claims(text, row):
+                break
+        return text

@@ -16,12 +16,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from caption_node.training.config import TrainConfig
-from caption_node.training.model.captioner import Captioner
 from caption_node.training.model.latent import Latent, pooled
 from caption_node.training.objectives.discriminator import as_written
 from caption_node.training.objectives.gan import repeated
 from caption_node.training.objectives.mle import Likelihood, word_loss
-from caption_node.training.objectives.protocol import Scenes, Spoken
+from caption_node.training.objectives.protocol import Describer, Scenes, Spoken
 from caption_node.vocabulary import BOS, PAD, UNK
 
 _ACTIVE = 0.01
@@ -68,7 +67,7 @@ class Reader(nn.Module):
 class Variational(Likelihood):
     """A conditional VAE over sentences."""
 
-    def __init__(self, config: TrainConfig, model: Captioner) -> None:
+    def __init__(self, config: TrainConfig, model: Describer) -> None:
         super().__init__(config, model)
         self.latent = latent_of(model)
         self.reader = Reader(len(model.decoder.bias), model.config.width, self.latent.size)
@@ -111,7 +110,7 @@ class Variational(Likelihood):
         return self.decoder.greedy(self.latent.told(s.memory, s.bias), s.bias, s.evidence)[0]
 
 
-def latent_of(model: Captioner) -> Latent:
+def latent_of(model: Describer) -> Latent:
     """
     Return the model's latent.
 

@@ -13,10 +13,9 @@ Sources: Larsen et al. 2016, arXiv 1512.09300; Makhzani et al. 2016, arXiv 1511.
 from torch import Tensor
 
 from caption_node.training.config import TrainConfig
-from caption_node.training.model.captioner import Captioner
 from caption_node.training.objectives.discriminator import Discriminator
 from caption_node.training.objectives.gan import by_gumbel, judged_loss, schooled
-from caption_node.training.objectives.protocol import Draw, Scenes, Spoken
+from caption_node.training.objectives.protocol import Describer, Draw, Scenes, Spoken
 from caption_node.training.objectives.vae import (
     Variational,
     drawn_from,
@@ -29,7 +28,7 @@ from caption_node.training.objectives.vae import (
 class AdversarialVariational(Variational):
     """A conditional VAE whose second term is a discriminator's."""
 
-    def __init__(self, config: TrainConfig, model: Captioner) -> None:
+    def __init__(self, config: TrainConfig, model: Describer) -> None:
         super().__init__(config, model)
         self.discriminator = Discriminator(len(model.decoder.bias), model.config.width)
         self.parts['discriminator'] = self.discriminator

@@ -13,7 +13,7 @@ import yaml
 from caption_node.datasets.fields import read_table
 from caption_node.description import Field
 from caption_node.errors import ConfigError
-from caption_node.training.config import CHOICES, RANDOM
+from caption_node.training.config import CHOICES, RANDOM, objective_settings
 from caption_node.vocabulary import TOKENIZERS
 
 SMALL = 'small'
@@ -21,6 +21,7 @@ _CHOICES = {
     'tokenizer': tuple(TOKENIZERS),
     'encoder_kind': (SMALL, *CHOICES['encoder_kind']),
     'decoder': CHOICES['decoder'],
+    'objective': ('mle', 'gan', 'vae', 'vae_gan'),
 }
 
 
@@ -39,6 +40,10 @@ class OwnConfig:
     :param encoder_rate: Peak learning rate of an encoder from a file; 0 takes its features as
         they are. A random one learns at ``learning_rate`` unless this says otherwise.
     :param decoder: ``transformer`` or ``lstm``.
+    :param objective: ``mle``, or what sentences are learnt by behind it: ``gan``, ``vae``,
+        ``vae_gan``; see ``docs/objectives.md``.
+    :param objective_settings: Settings of the objective, by the names that
+        :class:`~caption_node.training.config.TrainConfig` gives them.
     :param height: Height of the input, pixels, a multiple of 32, with NanoDet of 64.
     :param width: Width of the input, pixels, as ``height``.
     :param tokens: T, tokens and marks of one sentence at most.
@@ -57,6 +62,8 @@ class OwnConfig:
     encoder: str = RANDOM
     encoder_rate: float = 0.0
     decoder: str = 'transformer'
+    objective: str = 'mle'
+    objective_settings: dict[str, Any] = field(default_factory=dict)
     height: int = 128
     width: int = 128
     tokens: int = 32
@@ -135,6 +142,10 @@ def _check(path: Path, config: OwnConfig) -> None:
 
 
 def _convert(kind: str, value: Any) -> Any:
+    if 'dict' in kind:
+        if not isinstance(value, dict):
+            raise TypeError(kind)
+        return objective_settings(value)
     if 'Mapping' in kind or 'tuple' in kind:
         if not isinstance(value, list):
             raise TypeError(kind)

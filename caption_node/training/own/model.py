@@ -18,6 +18,7 @@ from caption_node.description import Field
 from caption_node.training.model.attention import Layer
 from caption_node.training.model.captioner import DECODERS
 from caption_node.training.model.encoders import BackboneDetector, Detector
+from caption_node.training.model.latent import Latent
 from caption_node.training.model.nanodet import NanoDet
 from caption_node.training.model.scene import GridEncoder, SceneConfig
 from caption_node.training.model.writing import for_each
@@ -151,6 +152,12 @@ class OwnCaptioner(nn.Module):
         nobody = torch.zeros(1, words)
         kind = DECODERS[config.decoder]
         self.decoder = kind(config, words, nobody, nobody.T, nobody[0])
+        self.latent = Latent(config) if config.latent else None
+
+    def memory_of(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the decoder reads of pictures (B, H, W, 3): memory and attention bias."""
+        told = self.tell(image)
+        return told.memory, told.bias
 
     def tell(self, image: Tensor) -> Told:
         """
@@ -173,19 +180,24 @@ class OwnCaptioner(nn.Module):
             F.normalize(self.embed(x[:, -1]), dim=1),
         )
 
-    def forward(self, image: Tensor, noise: Tensor | None = None) -> tuple[Tensor, ...]:
+    def forward(
+        self, image: Tensor, noise: Tensor | None = None, latent: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
         """
         Describe one batch.
 
         :param image: (B, H, W, 3) uint8 RGB, letterboxed.
-        :param noise: As :meth:`caption_node.training.model.captioner.Captioner.forward` takes it.
+        :param noise: As :meth:`caption_node.training.model.captioner.Captioner.forward` takes it,
+            and so ``latent``.
         :returns: tokens (B, T) int64, token_logp (B, T), boxes (B, 32, 4), box_class (B, 32)
             int64 and box_score (B, 32), all zeros, scene (B, S) logits, embedding (B, E).
         """
         told = self.tell(image)
         evidence = told.embedding[:, :1] * 0 + 1
-        each = for_each(noise, told.memory, told.bias, evidence)
-        tokens, token_logp = self.decoder.greedy(*each, noise)
+        memory, bias, every = for_each(noise, told.memory, told.bias, evidence)
+        if self.latent is not None:
+            memory = self.latent.told(memory, bias, latent)
+        tokens, token_logp = self.decoder.greedy(memory, bias, every, noise)
         none = told.embedding @ torch.zeros(self.config.embedding, 5 * _BOXES).to(evidence)
         boxes = none[:, : 4 * _BOXES].reshape(-1, _BOXES, 4)
         score = none[:, 4 * _BOXES :]
@@ -201,7 +213,10 @@ class OwnCaptioner(nn.Module):
 
     def chances(self) -> dict[str, tuple[int, ...]]:
         """Return the sizes of the inputs for chance by name, without the axis of the sentences."""
-        return {'noise': (self.config.tokens, len(self.decoder.bias))}
+        found: dict[str, tuple[int, ...]] = {'noise': (self.config.tokens, len(self.decoder.bias))}
+        if self.latent is not None:
+            found['latent'] = (self.latent.size,)
+        return found
 
 
 def field_loss(logits: Tensor, targets: Tensor, table: Mapping[str, Field]) -> Tensor:

@@ -22,10 +22,12 @@ from caption_node.training.config import RANDOM
 from caption_node.training.export import write_bundle
 from caption_node.training.model.encoders import load_detector
 from caption_node.training.model.scene import SceneConfig
+from caption_node.training.objectives.judge_export import JUDGE_FILE, write_judge
 from caption_node.training.objectives.mle import SentenceEncoder, contrast_loss, word_loss
 from caption_node.training.own.config import SMALL, OwnConfig
 from caption_node.training.own.data import OwnBatch, OwnData
 from caption_node.training.own.model import OwnCaptioner, field_loss
+from caption_node.training.own.objective import OwnObjectiveRun
 from caption_node.training.progress import Journal, log
 from caption_node.training.stage import Stage
 from caption_node.vocabulary import PAD, split_words
@@ -148,6 +150,14 @@ def train_own(
     run = OwnRun(config, model, data, work)
     run.resume()
     run.train()
+    if config.objective != 'mle':
+        last = OwnObjectiveRun(config, model, data, work)
+        last.resume()
+        last.train()
+        judge = dict(last.trained.named_children()).get('discriminator')
+        if judge is not None:
+            write_judge(output / JUDGE_FILE, model, judge, data.vocabulary)
+            model.to(config.device)
     settings = calibrate_own(config, model, data)
     settings['training'] = {
         'steps': config.steps,
@@ -156,6 +166,7 @@ def train_own(
         'held_out_pictures': len(data.held_out),
         'encoder': config.encoder_kind,
         'decoder': config.decoder,
+        'objective': config.objective,
     }
     vocabulary = data.vocabulary
     write_bundle(
