@@ -189,4 +189,5 @@ def test_the_running_node_offers_what_the_layouts_show(
             compatible, why = qos_check_compatible(
                 info.qos_profile, subscription_of(display['Topic'])
             )
-            assert compatible == QoSCompatibility.OK, f'{name}: {why}'
+            # A warning is of what RViz leaves to the system, such as liveliness.
+            assert compatible != QoSCompatibility.ERROR, f'{name}: {why}'
