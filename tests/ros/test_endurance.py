@@ -11,7 +11,7 @@ from tests.ros.conftest import Start
 pytestmark = pytest.mark.ros
 SECONDS = float(os.environ.get('CAPTION_SOAK_S', '180'))
 SETTLED_S = 900
-"""In a shorter run memory still finds its level: bursts of large images weigh more than the limit."""
+"""In a shorter run memory still finds its level: bursts of large images outweigh the limit."""
 
 
 def test_random_faults_under_full_load_break_nothing(start: Start) -> None:
