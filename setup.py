@@ -23,6 +23,8 @@ def data_files() -> list[tuple[str, list[str]]]:
     for tree in ('launch', 'models'):
         for folder in sorted({path.parent for path in Path(tree).rglob('*') if path.is_file()}):
             inside = [str(path) for path in sorted(folder.iterdir()) if path.is_file()]
+            # What only training reads stays in the repository.
+            inside = [path for path in inside if not path.endswith('.safetensors')]
             if '__pycache__' not in folder.parts:
                 files.append((str(SHARE / folder), inside))
     # Recordings embed the definitions of our messages, on machines without ROS too.

@@ -5,7 +5,7 @@ Whether the exported graph says what the network says, word for word.
 
     python -m benchmarks.export configs/drive_small.yaml --split val --renders 200
 
-Needs the ``network.pt`` that training leaves in the work folder.
+Reads the network that training leaves in the work folder, or the shipped one.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from caption_node.scenes import render_scene
 from caption_node.training.config import TrainConfig, load_config
 from caption_node.training.data import plain_samples
 from caption_node.training.labels import read_labels
-from caption_node.training.weights import load_network
+from caption_node.training.weights import load_network, network_of
 
 FIRST_RENDER = 70_000
 """No render that trained has so high a seed."""
@@ -40,7 +40,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         config = load_config(options.config)
-        model, _ = load_network(config.work / 'network.pt')
+        model, _ = load_network(network_of(config))
         bundle = Bundle.load(config.output)
         backend = open_backend('onnxruntime', bundle, config.threads)
     except CaptionError as err:

@@ -33,7 +33,7 @@ from caption_node.training.model.roles import DERIVED
 from caption_node.training.model.scene import Features, SceneEncoder
 from caption_node.training.render_store import RENDER_SOURCE
 from caption_node.training.train import cache_folder
-from caption_node.training.weights import load_network
+from caption_node.training.weights import load_network, network_of
 
 BATCH = 32
 SHARES = (0.25, 0.5, 1.0)
@@ -49,7 +49,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         config = load_config(options.config)
-        model, vocabulary = load_network(config.work / 'network.pt')
+        model, vocabulary = load_network(network_of(config))
         cache = FeatureCache(finished_shards(cache_folder(config.work, model)))
         batches = Batches(cache, vocabulary, range(len(cache)), model.config.tokens)
         tests = {s: split_features(model, config, s) for s in options.splits}

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 
 from caption_node.evaluation.frames import LabelledFrame, read_frames
-from caption_node.training.cache import FeatureCache, finished_shards
 from caption_node.training.config import TrainConfig
 from caption_node.training.data import Batches, is_held_out, plain_samples
 from caption_node.training.labels import read_labels
@@ -28,7 +27,8 @@ from caption_node.training.objectives.run import ObjectiveRun
 from caption_node.training.objectives.vae import Variational, active_units, kl_normal
 from caption_node.training.render_store import RENDER_SOURCE
 from caption_node.training.sentence_run import SentenceRun
-from caption_node.training.train import cache_folder
+from caption_node.training.train import fill_cache
+from caption_node.training.train import read_frames as read_training_frames
 from caption_node.vocabulary import Vocabulary
 
 CPU = torch.device('cpu')
@@ -94,7 +94,7 @@ class Bench:
         self.config, self.model, self.vocabulary = config, model, vocabulary
         self.folder = folder / digest_of(model.scene)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.cache = FeatureCache(finished_shards(cache_folder(config.work, model)))
+        self.cache = fill_cache(config, model, read_training_frames(config))
         self.info = self.cache.info
         self.sources = sorted({row['source'] for row in self.info} - {RENDER_SOURCE})
         self._material: dict[str, SentenceRun] = {}

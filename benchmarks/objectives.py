@@ -5,7 +5,7 @@ Ways to learn to write, side by side: likelihood, rewards, adversarial, variatio
 
     python -m benchmarks.objectives configs/objectives.yaml
 
-Needs the network and the cache that `caption train` left in the configuration's work folder. Each
+Reads the shipped network, or what `caption train` left in the configuration's work folder. Each
 run begins with a decoder of its own, warm from likelihood, and is measured on `val`, or on the
 source that it did not train on. What a run gives is kept as JSON; the command goes on where it
 was, and prints the tables of docs/objectives.md from whatever is there.
@@ -39,7 +39,7 @@ from caption_node.training.config import load_config
 from caption_node.training.objectives.discriminator import Discriminator
 from caption_node.training.objectives.protocol import Objective
 from caption_node.training.sentence_run import SentenceRun
-from caption_node.training.weights import load_network
+from caption_node.training.weights import load_network, network_of
 
 NAMES = ('mle', 'self_critical', 'gan', 'vae', 'vae_gan')
 
@@ -48,7 +48,7 @@ def main() -> int:
     """Run what is missing and print the tables; 1 on an error that the user can mend."""
     parser = argparse.ArgumentParser(description='Compare objectives.')
     parser.add_argument('config', type=Path)
-    parser.add_argument('--network', type=Path, help='default: network.pt of the work folder')
+    parser.add_argument('--network', type=Path, help='default: that of the configuration')
     parser.add_argument('--output', type=Path, default=Path('runs/objectives'))
     parser.add_argument('--seeds', type=int, nargs='+', default=[1, 2, 3])
     parser.add_argument('--sets', nargs='+', help='val, or sources to leave out; default: all')
@@ -66,7 +66,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         config = load_config(options.config)
-        model, vocabulary = load_network(options.network or config.work / 'network.pt')
+        model, vocabulary = load_network(options.network or network_of(config))
         torch.set_num_threads(config.threads)
         bench = Bench(config, model, vocabulary, options.output)
         for pair in options.also:

@@ -29,6 +29,8 @@ class TrainConfig:
     :param labels: Label file, JSON lines.
     :param frames: Folder that the label file's paths are relative to.
     :param encoder: File that the encoder begins with, see ``docs/networks.md``; ``random``: none.
+    :param begin: Trained network to go on from, as a run leaves it in its model folder: sizes and
+        words are then that network's; empty to begin with the encoder alone.
     :param output: Model folder to write.
     :param work: Folder for caches, checkpoints and logs.
     :param splits: Splits that train.
@@ -93,6 +95,7 @@ class TrainConfig:
     encoder: Path
     output: Path
     work: Path
+    begin: str = ''
     splits: list[str] = field(default_factory=lambda: ['train'])
     variants: int = 8
     renders: int = 0

@@ -12,7 +12,7 @@ from caption_node.training.data import is_held_out
 from caption_node.training.labels import Record, read_labels
 from caption_node.training.model.captioner import Captioner
 from caption_node.training.progress import log
-from caption_node.training.weights import load_network
+from caption_node.training.weights import load_network, network_of
 
 HELD_OUT = 'held-out'
 INTERRUPTED = 130
@@ -44,7 +44,11 @@ def trained_parser(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument('config', type=Path)
     parser.add_argument('--split', default='val', help=f'split of the labels, or {HELD_OUT}')
-    parser.add_argument('--network', type=Path, help='default: network.pt of the configuration')
+    parser.add_argument(
+        '--network',
+        type=Path,
+        help='default: the one that the configuration trained or begins with',
+    )
     return parser
 
 
@@ -55,7 +59,7 @@ def open_trained(options: argparse.Namespace) -> tuple[TrainConfig, Captioner, l
     :raises CaptionError: If any of them cannot be read.
     """
     config = load_config(options.config)
-    model, _ = load_network(options.network or config.work / 'network.pt')
+    model, _ = load_network(options.network or network_of(config))
     wanted = config.splits if options.split == HELD_OUT else [options.split]
     records = read_labels(config.labels, config.frames, wanted)
     if options.split == HELD_OUT:

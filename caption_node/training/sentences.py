@@ -5,9 +5,9 @@ Learn to write: the second stage of a run, on the encoders that earlier stages l
 
     python -m caption_node.training.sentences configs/drive_small.yaml
 
-Reads ``network.pt`` of the configuration's work folder, trains its decoder and writes it back; the
-whole training calls :func:`train_sentences` itself. Killed at any point, the same command goes on
-where it was.
+Reads ``network.safetensors`` of the configuration's work folder, trains its decoder and writes it
+back; the whole training calls :func:`train_sentences` itself. Killed at any point, the same
+command goes on where it was.
 """
 
 import argparse
@@ -26,10 +26,8 @@ from caption_node.training.objectives.run import ObjectiveRun
 from caption_node.training.programs import run_program
 from caption_node.training.render_store import RENDER_SOURCE
 from caption_node.training.sentence_run import SentenceRun, Tell
-from caption_node.training.weights import load_network, save_network
+from caption_node.training.weights import NETWORK, load_network, save_network
 from caption_node.vocabulary import Vocabulary
-
-NETWORK = 'network.pt'
 
 
 def tell_lines(phase: str, step: int, figures: Mapping[str, float]) -> None:
@@ -72,7 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and run the second stage; 1 on an error that the user can mend."""
     parser = argparse.ArgumentParser(prog='sentences', description='Train the decoder.')
     parser.add_argument('config', type=Path, help='YAML file, as for the whole training')
-    parser.add_argument('--work', type=Path, help='folder with network.pt, for checkpoints')
+    parser.add_argument(
+        '--work', type=Path, help='folder with network.safetensors, for checkpoints'
+    )
     options = parser.parse_args(arguments)
 
     def run() -> None:

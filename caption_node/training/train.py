@@ -44,8 +44,8 @@ from caption_node.training.progress import Journal, log
 from caption_node.training.render_store import stored_renders
 from caption_node.training.sentences import train_sentences
 from caption_node.training.stage import Stage
-from caption_node.training.weather import CONDITIONS
-from caption_node.training.weights import save_network
+from caption_node.training.street_picture import CONDITIONS
+from caption_node.training.weights import NETWORK, load_network, save_network
 from caption_node.training.works import SAID, WORKS
 from caption_node.vocabulary import Vocabulary
 
@@ -280,13 +280,13 @@ def train(config: TrainConfig) -> None:
     """
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
-    # A file that is not the encoder's is found out now, not after hours of rendering.
-    load_detector(config.encoder_kind, config.encoder)
+    if not config.begin:
+        # A file that is not the encoder's is found out now, not after hours of rendering.
+        load_detector(config.encoder_kind, config.encoder)
     config.work.mkdir(parents=True, exist_ok=True)
     frames = read_frames(config)
-    vocabulary = vocabulary_of(frames, config.min_count)
+    model, vocabulary = begin(config, frames)
     log(f'{len(frames.real)} frames, {len(frames.renders)} renders, {len(vocabulary)} words')
-    model = new_model(config, vocabulary)
     if config.encoder_steps:
         first = EncoderRun(config, model, vocabulary, frames.real, frames.renders)
         first.resume()
@@ -306,7 +306,7 @@ def train(config: TrainConfig) -> None:
         run.train(kept)
     count_what_is_published(model)
     train_sentences(config, model, vocabulary, batches, kept)
-    save_network(config.work / 'network.pt', model, vocabulary)
+    save_network(config.work / NETWORK, model, vocabulary)
     settings = calibrate(model, batches, kept)
     settings['training'] = {
         'encoder_steps': config.encoder_steps,
@@ -318,7 +318,21 @@ def train(config: TrainConfig) -> None:
         'held_out_frames': len({info[i]['id'] for i in kept}),
     }
     write_bundle(config.output, model, vocabulary, config.name, config.licence, settings)
+    save_network(config.output / NETWORK, model, vocabulary)
     log(f'wrote {config.output}')
+
+
+def begin(config: TrainConfig, frames: Frames) -> tuple[Captioner, Vocabulary]:
+    """
+    Return the network that a run begins with, and its words.
+
+    :raises BundleError: If a file that it begins with is missing, or is another network.
+    """
+    if config.begin:
+        model, vocabulary = load_network(Path(config.begin))
+        return model.to(config.device), vocabulary
+    vocabulary = vocabulary_of(frames, config.min_count)
+    return new_model(config, vocabulary), vocabulary
 
 
 def new_model(config: TrainConfig, vocabulary: Vocabulary) -> Captioner:

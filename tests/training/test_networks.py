@@ -284,8 +284,8 @@ def test_one_step_of_training_reaches_every_part(vocabulary: Vocabulary) -> None
 
 def test_saved_network_comes_back_with_its_kinds(vocabulary: Vocabulary, tmp_path: Path) -> None:
     model = network('mobilenet_v2', 'lstm', vocabulary, latent=3)
-    save_network(tmp_path / 'network.pt', model, vocabulary)
-    again, words = load_network(tmp_path / 'network.pt')
+    save_network(tmp_path / 'network.safetensors', model, vocabulary)
+    again, words = load_network(tmp_path / 'network.safetensors')
     assert words.words == vocabulary.words
     assert again.config == model.config
     images = torch.from_numpy(pictures(1))

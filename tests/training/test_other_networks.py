@@ -71,7 +71,7 @@ def test_other_networks_train_for_driving_and_is_exported(
     (tmp_path / 'short.yaml').write_text(json.dumps(config))
     assert main(['train', '--config', str(tmp_path / 'short.yaml')]) == 0
 
-    model, _ = load_network(tmp_path / 'work' / 'network.pt')
+    model, _ = load_network(tmp_path / 'work' / 'network.safetensors')
     assert (model.config.encoder, model.config.decoder) == (kind, decoder)
     bundle = Bundle.load(tmp_path / 'model')
     assert bundle.is_of_driving

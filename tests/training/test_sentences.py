@@ -209,5 +209,5 @@ def test_command_says_what_it_misses(tmp_path: Path, capsys: pytest.CaptureFixtu
     config.write_text('\n'.join([*lines, f'work: {tmp_path}']), encoding='utf-8')
     assert main([str(config)]) == 1
     error = capsys.readouterr().err
-    assert 'network.pt' in error
+    assert 'network.safetensors' in error
     assert 'hint:' in error
