@@ -3,8 +3,9 @@
 """
 Augmentation that keeps labels true: what changes in the picture changes in fields and sentence.
 
-The frames are few and almost all by day, so night, fog, rain and snow are simulated from day
-frames, see :mod:`caption_node.training.weather`.
+The frames are few and almost all by day, so night and dusk are simulated from day frames
+(:mod:`caption_node.training.darkness`), and so are fog, rain, snow and grey skies
+(:mod:`caption_node.training.weather`).
 """
 
 import cv2
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 
 from caption_node.preprocess import letterbox
 from caption_node.training.labels import Label
-from caption_node.training.weather import choose_change, to_bytes
+from caption_node.training.street_picture import to_bytes
+from caption_node.training.weather import choose_change
 from caption_node.training.works import add_works
 
 Image = NDArray[np.uint8]
@@ -70,9 +72,9 @@ def _crop(rgb: Image, label: Label, rng: np.random.Generator) -> tuple[Image, La
 
 
 def _exposure(image: Image, rng: np.random.Generator) -> Image:
-    gain = rng.uniform(0.6, 1.45)
+    gain = rng.uniform(0.45, 1.6)
     gamma = np.exp(rng.uniform(-0.4, 0.4))
-    tint = 1 + rng.uniform(-0.09, 0.09, 3)
+    tint = 1 + rng.uniform(-0.12, 0.12, 3)
     x = np.clip(image / np.float32(255) * (gain * tint).astype(np.float32), 0, 1) ** gamma
     if rng.random() < 0.3:  # haze and washed-out lenses lift the blacks
         lift = rng.uniform(0.03, 0.2)
