@@ -29,8 +29,8 @@ class TrainConfig:
     :param labels: Label file, JSON lines.
     :param frames: Folder that the label file's paths are relative to.
     :param encoder: File that the encoder begins with, see ``docs/networks.md``; ``random``: none.
-    :param begin: Trained network to go on from, as a run leaves it in its model folder: sizes and
-        words are then that network's; empty to begin with the encoder alone.
+    :param begin: Trained networks to go on from, as runs leave them in their model folders: sizes
+        and words are then theirs, and several are averaged. Empty to begin with the encoder alone.
     :param output: Model folder to write.
     :param work: Folder for caches, checkpoints and logs.
     :param splits: Splits that train.
@@ -51,6 +51,8 @@ class TrainConfig:
     :param tokens: T, words and marks of one sentence at most.
     :param derived_share: How much of a field is read from the objects rather than learnt, 0..1;
         half where a field that can be is not named.
+    :param implied_share: How much of what the other fields say of a field is added to its logits;
+        see ``training/implied.py``.
     :param prior_corrected: Fields whose rare values are published as rare as they were among
         the training samples, although training weighed them up.
     :param sentence_layouts: Synthetic layouts that the second stage makes up; 0 leaves them out.
@@ -95,7 +97,7 @@ class TrainConfig:
     encoder: Path
     output: Path
     work: Path
-    begin: str = ''
+    begin: list[str] = field(default_factory=list)
     splits: list[str] = field(default_factory=lambda: ['train'])
     variants: int = 8
     renders: int = 0
@@ -125,6 +127,7 @@ class TrainConfig:
     balance: float = 0.3
     workers: int = 1
     derived_share: dict[str, float] = field(default_factory=dict)
+    implied_share: dict[str, float] = field(default_factory=dict)
     height: int = 384
     width: int = 640
     tokens: int = 32

@@ -34,6 +34,7 @@ from caption_node.training.data import (
 from caption_node.training.end_to_end import EncoderRun
 from caption_node.training.export import DEFAULT_THRESHOLDS, write_bundle
 from caption_node.training.field_loss import field_loss, field_weights
+from caption_node.training.implied import implied_by_labels
 from caption_node.training.labels import Record, read_labels
 from caption_node.training.model.captioner import Captioner
 from caption_node.training.model.encoders import load_detector
@@ -45,7 +46,7 @@ from caption_node.training.render_store import stored_renders
 from caption_node.training.sentences import train_sentences
 from caption_node.training.stage import Stage
 from caption_node.training.street_picture import CONDITIONS
-from caption_node.training.weights import NETWORK, load_network, save_network
+from caption_node.training.weights import NETWORK, load_average, save_network
 from caption_node.training.works import SAID, WORKS
 from caption_node.vocabulary import Vocabulary
 
@@ -300,6 +301,9 @@ def train(config: TrainConfig) -> None:
     weights = field_weights(batches.targets[batches.indices])
     model.scene.prior.copy_(prior_of(weights, config.prior_corrected))
     model.scene.share.copy_(share_of(config.derived_share))
+    # Each frame once: variants of it are no further evidence.
+    once = list({info[i]['id']: i for i in used if info[i]['id'] in own}.values())
+    model.scene.implies.copy_(implied_by_labels(batches.targets[once], config.implied_share))
     if config.steps:
         run = Run(config, model, batches)
         run.resume()
@@ -329,7 +333,7 @@ def begin(config: TrainConfig, frames: Frames) -> tuple[Captioner, Vocabulary]:
     :raises BundleError: If a file that it begins with is missing, or is another network.
     """
     if config.begin:
-        model, vocabulary = load_network(Path(config.begin))
+        model, vocabulary = load_average([Path(name) for name in config.begin])
         return model.to(config.device), vocabulary
     vocabulary = vocabulary_of(frames, config.min_count)
     return new_model(config, vocabulary), vocabulary

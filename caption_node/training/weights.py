@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A trained network as one safetensors file: sizes, words, weights, and what is set afterwards."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 import json
 import os
@@ -18,7 +19,7 @@ from caption_node.vocabulary import Vocabulary
 
 NETWORK = 'network.safetensors'
 """Left in the work folder by a run, and beside the graph in the model folder."""
-_SET_AFTERWARDS = ('prior', 'share')
+_SET_AFTERWARDS = ('prior', 'share', 'implies')
 
 
 def save_network(path: Path, model: Captioner, vocabulary: Vocabulary) -> None:
@@ -60,9 +61,31 @@ def load_network(path: Path) -> tuple[Captioner, Vocabulary]:
     return model.eval(), vocabulary
 
 
+def load_average(paths: Sequence[Path]) -> tuple[Captioner, Vocabulary]:
+    """
+    Read networks that began alike and return the average of their weights.
+
+    Source: Model soups, arXiv 2203.05482.
+
+    :raises BundleError: If a file cannot be read, or the networks differ in sizes or words.
+    """
+    model, vocabulary = load_network(paths[0])
+    total = {k: v.double() for k, v in model.state_dict().items()}
+    for path in paths[1:]:
+        other, words = load_network(path)
+        if other.config != model.config or words.words != vocabulary.words:
+            raise BundleError(
+                f'{path} and {paths[0]} differ in sizes or words',
+                'only networks that one run after the other began with can be averaged',
+            )
+        total = {k: v + other.state_dict()[k].double() for k, v in total.items()}
+    model.load_state_dict({k: (v / len(paths)).float() for k, v in total.items()})
+    return model, vocabulary
+
+
 def network_of(config: TrainConfig) -> Path:
     """Return where a configuration's network is: trained here, begun with, or shipped."""
     places = [config.work / NETWORK, config.output / NETWORK]
     if config.begin:
-        places.insert(1, Path(config.begin))
+        places.insert(1, Path(config.begin[0]))
     return next((place for place in places if place.is_file()), places[0])

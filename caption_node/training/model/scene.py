@@ -262,11 +262,14 @@ class SceneEncoder(nn.Module):
     Buffers that are set after training, and change what is published only:
     ``prior`` (S,) is added to the logits; it undoes the weights that training gave to rare values.
     ``share`` (S,) is how much of a field's logits is read from the objects, 0..1.
+    ``implies`` (S + 1, S): what each value, by row, adds to the logits of others if it is likely,
+    and what is added in any case.
     ``excludes`` (S, S) of 0 and 1: a value, by row, leaves others only what it leaves open itself.
     """
 
     prior: Tensor
     share: Tensor
+    implies: Tensor
     excludes: Tensor
     own_query: Tensor
     same_field: Tensor
@@ -303,6 +306,8 @@ class SceneEncoder(nn.Module):
         boolean = [float(f.kind == 'boolean') for f in FIELDS.values() for _ in range(f.width)]
         self.register_buffer('boolean', torch.tensor(boolean), persistent=False)
         self.register_buffer('prior', torch.zeros(SCENE_WIDTH), persistent=False)
+        implies = torch.zeros(SCENE_WIDTH + 1, SCENE_WIDTH)
+        self.register_buffer('implies', implies, persistent=False)
         self.register_buffer('excludes', excluded_values(), persistent=False)
 
     def forward(self, f: Features) -> Scene:
@@ -322,6 +327,8 @@ class SceneEncoder(nn.Module):
         derived = self.roles(objects, f.classes, f.scores, heights)
         placed = torch.addmm(self.prior, derived, self.place_derived * self.share)
         logits = learnt * (1 - self.share) + placed
+        likely = self._probabilities(logits)
+        logits = torch.addmm(logits + self.implies[-1], likely, self.implies[:-1])
         likely = self._probabilities(logits)
         facts = self.value(likely)[:, None]  # (B, 1, D)
         logits = torch.addmm(logits, (1 - likely).clamp(min=_LEAST_OPEN).log(), self.excludes)
