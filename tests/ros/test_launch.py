@@ -61,7 +61,7 @@ def answer(ros2: Start, *words: str) -> str:
     """Run a ``ros2`` command to its end, and return what it printed."""
     if words[0] != 'launch':
         # Without a daemon, which would outlive the test; so it has to look around for itself.
-        words = (*words, '--no-daemon', '--spin-time', '3')
+        words = (*words, '--no-daemon', '--spin-time', '6')
     process = ros2(*words)
     status = process.wait(60)
     assert status == 0, process.output
