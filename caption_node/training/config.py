@@ -55,6 +55,7 @@ class TrainConfig:
         see ``training/implied.py``.
     :param prior_corrected: Fields whose rare values are published as rare as they were among
         the training samples, although training weighed them up.
+    :param night_share: How many pictures in use are taken to be by night; training simulates more.
     :param sentence_layouts: Synthetic layouts that the second stage makes up; 0 leaves them out.
     :param layout_steps: Steps on layouts alone; then on frames, on both mixed, and for rewards.
     :param memory_drop: Share of the memory's tokens that are hidden from the decoder at random.
@@ -115,8 +116,9 @@ class TrainConfig:
     contrast_weight: float = 0.2
     hide_boxes: float = 0.1
     prior_corrected: list[str] = field(
-        default_factory=lambda: ['weather', 'surface', 'intersection', 'parked']
+        default_factory=lambda: ['time', 'weather', 'surface', 'intersection', 'parked']
     )
+    night_share: float = 0.2
     average: float = 0.998
     encoder_steps: int = 0
     encoder_batch: int = 16

@@ -170,6 +170,28 @@ def prior_of(weights: dict[str, torch.Tensor], corrected: Sequence[str]) -> torc
     return prior
 
 
+def night_prior(targets: torch.Tensor, share: float) -> torch.Tensor:
+    """
+    Return what makes nights as frequent as they are in use, not as they are simulated.
+
+    Source: Adjusting the outputs of a classifier to new a priori probabilities, Saerens 2002.
+
+    :param targets: (N, fields) int64 class numbers of the training samples.
+    :param share: Of nights in use, between 0 and 1.
+    :returns: (S,), 0 but for ``time`` night.
+    :raises ConfigError: If the share is not between 0 and 1.
+    """
+    if not 0 < share < 1:
+        raise ConfigError(f'night_share should be between 0 and 1, not {share}')
+    values = FIELDS['time'].values
+    nights = targets[:, list(FIELDS).index('time')] == values.index('night')
+    trained = min(max(float(nights.float().mean()), 1e-3), 1 - 1e-3)
+    prior = torch.zeros(SCENE_WIDTH)
+    odds = math.log(share / (1 - share)) - math.log(trained / (1 - trained))
+    prior[field_starts()['time'] + values.index('night')] = odds
+    return prior
+
+
 def share_of(named: Mapping[str, float]) -> torch.Tensor:
     """
     Return how much of each logit is read from the objects, (S,).
@@ -299,7 +321,9 @@ def train(config: TrainConfig) -> None:
     kept = [i for i, row in enumerate(info) if is_held_out(row['id']) and row['id'] in own]
     batches = Batches(cache, vocabulary, used, model.config.tokens)
     weights = field_weights(batches.targets[batches.indices])
-    model.scene.prior.copy_(prior_of(weights, config.prior_corrected))
+    prior = prior_of(weights, config.prior_corrected)
+    nights = night_prior(batches.targets[batches.indices], config.night_share)
+    model.scene.prior.copy_(prior + nights)
     model.scene.share.copy_(share_of(config.derived_share))
     # Each frame once: variants of it are no further evidence.
     once = list({info[i]['id']: i for i in used if info[i]['id'] in own}.values())

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from caption_node.description import FIELDS, Value
+from caption_node.errors import ConfigError
 from caption_node.training.cache import FeatureCache, Sample, finished_shards, write_shard
 from caption_node.training.calibrate import fit_logistic, fit_temperatures
 from caption_node.training.config import TrainConfig
@@ -20,8 +21,9 @@ from caption_node.training.labels import Label
 from caption_node.training.model.captioner import Captioner
 from caption_node.training.model.detection import SCHEMA_COLUMNS
 from caption_node.training.model.nanodet import NanoDet
+from caption_node.training.model.scene import field_starts
 from caption_node.training.objectives.mle import contrast_loss, word_loss
-from caption_node.training.train import Run, learning_rate
+from caption_node.training.train import Run, learning_rate, night_prior
 from caption_node.vocabulary import BOS, EOS, PAD, UNK, Vocabulary
 
 SIDES = ('left', 'right')
@@ -200,3 +202,20 @@ def test_tokens_run_from_begin_to_end(setup: tuple[TrainConfig, Captioner, Batch
     assert row[0] == BOS
     assert row[7] == EOS
     assert set(row[8:]) == {PAD}
+
+
+def test_nights_count_as_often_as_they_are_in_use() -> None:
+    targets = torch.zeros(100, len(FIELDS), dtype=torch.int64)
+    night = FIELDS['time'].values.index('night')
+    targets[:50, list(FIELDS).index('time')] = night
+    prior = night_prior(targets, 0.2)
+    column = field_starts()['time'] + night
+    assert float(prior[column]) == pytest.approx(float(np.log(0.25)))
+    prior[column] = 0
+    assert prior.abs().max() == 0
+
+
+@pytest.mark.parametrize('share', [0.0, 1.0, -1.0])
+def test_a_share_of_nights_that_is_none_is_refused(share: float) -> None:
+    with pytest.raises(ConfigError, match='night_share'):
+        night_prior(torch.zeros(3, len(FIELDS), dtype=torch.int64), share)
