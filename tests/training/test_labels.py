@@ -51,6 +51,8 @@ def test_augmentation_changes_fields_only_as_the_picture_does() -> None:
         assert different in (
             {},
             {'time': 'night', 'weather': 'unknown'},
+            {'time': 'night', 'weather': 'unknown', 'surface': 'wet'},
+            {'time': 'dusk'},
             {'weather': 'fog'},
             {'weather': 'rain', 'surface': 'wet'},
             {'weather': 'snow', 'surface': 'snow'},

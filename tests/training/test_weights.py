@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A trained network is kept whole, read only if it is one, and can be gone on from."""
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def config(tmp_path: Path, **changes: object) -> TrainConfig:
 def test_what_is_set_after_training_is_kept_too(
     captioner: Captioner, vocabulary: Vocabulary, tmp_path: Path
 ) -> None:
+    captioner = copy.deepcopy(captioner)  # other tests share it
     captioner.scene.prior.fill_(0.25)
     captioner.scene.share.fill_(0.75)
     save_network(tmp_path / NETWORK, captioner, vocabulary)
@@ -72,6 +74,7 @@ def test_a_run_goes_on_with_the_words_and_weights_that_it_begins_with(
 def test_several_networks_are_averaged(
     captioner: Captioner, vocabulary: Vocabulary, tmp_path: Path
 ) -> None:
+    captioner = copy.deepcopy(captioner)
     for name, value in (('a', 1.0), ('b', 4.0)):
         torch.nn.init.constant_(captioner.scene.queries, value)
         save_network(tmp_path / name, captioner, vocabulary)
