@@ -23,7 +23,6 @@ from benchmarks.readings import read_fields
 from caption_node.description import FIELDS, Value
 from caption_node.errors import CaptionError
 from caption_node.evaluation.fields import score_fields
-from caption_node.training.cache import FeatureCache, finished_shards
 from caption_node.training.config import TrainConfig, load_config
 from caption_node.training.data import Batches, is_held_out, plain_samples
 from caption_node.training.field_loss import field_loss, field_weights
@@ -32,7 +31,7 @@ from caption_node.training.model.captioner import Captioner
 from caption_node.training.model.roles import DERIVED
 from caption_node.training.model.scene import Features, SceneEncoder
 from caption_node.training.render_store import RENDER_SOURCE
-from caption_node.training.train import cache_folder
+from caption_node.training.train import fill_cache, read_frames
 from caption_node.training.weights import load_network, network_of
 
 BATCH = 32
@@ -50,7 +49,7 @@ def main() -> int:
     try:
         config = load_config(options.config)
         model, vocabulary = load_network(network_of(config))
-        cache = FeatureCache(finished_shards(cache_folder(config.work, model)))
+        cache = fill_cache(config, model, read_frames(config))
         batches = Batches(cache, vocabulary, range(len(cache)), model.config.tokens)
         tests = {s: split_features(model, config, s) for s in options.splits}
     except CaptionError as err:

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from caption_node.description import FIELDS
 from caption_node.errors import ConfigError
 
 RANDOM = 'random'
@@ -241,12 +242,28 @@ def load_config(path: Path) -> TrainConfig:
     for side in ('height', 'width'):
         if getattr(config, side) <= 0 or getattr(config, side) % 128:
             raise ConfigError(f'{path}: {side} should be a multiple of 128')
+    _check_shares(config, path)
     for name, kinds in CHOICES.items():
         if getattr(config, name) not in kinds:
             raise ConfigError(
                 f'{path}: no {name} {getattr(config, name)!r}', 'there are: ' + ', '.join(kinds)
             )
     return config
+
+
+def _check_shares(config: TrainConfig, path: Path) -> None:
+    """Find out now what would stop a run only after hours of caching."""
+    if not 0 < config.night_share < 1:
+        raise ConfigError(
+            f'{path}: night_share should be between 0 and 1, not {config.night_share}'
+        )
+    spoken = [n for n, f in FIELDS.items() if f.kind != 'count']
+    strange = sorted(set(config.implied_share) - set(spoken))
+    if strange:
+        raise ConfigError(
+            f'{path}: implied_share: nothing is implied of {", ".join(strange)}',
+            'fields of words or flags: ' + ', '.join(spoken),
+        )
 
 
 def _convert(kind: str, value: Any) -> Any:

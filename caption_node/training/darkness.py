@@ -12,6 +12,8 @@ import numpy as np
 
 from caption_node.training.labels import Label
 from caption_node.training.street_picture import (
+    AT_DUSK,
+    AT_NIGHT,
     Floats,
     Image,
     find_horizon,
@@ -39,7 +41,7 @@ def night(image: Image, label: Label, rng: np.random.Generator) -> tuple[Image, 
         changes['surface'] = 'wet'
     x = _exposed(x, rng) if rng.random() < 0.6 else x + np.float32(rng.uniform(0.0, 0.04))
     noise = rng.normal(0, rng.uniform(0.004, 0.025), image.shape)
-    return said(to_bytes(x + noise), label, rng, 0, **changes)
+    return said(to_bytes(x + noise), label, rng, AT_NIGHT, **changes)
 
 
 def dusk(image: Image, label: Label, rng: np.random.Generator) -> tuple[Image, Label]:
@@ -62,7 +64,7 @@ def dusk(image: Image, label: Label, rng: np.random.Generator) -> tuple[Image, L
     x = np.clip(x, 0, 1.5) * rng.uniform(0.8, 1.7)
     x = x + rng.uniform(0.0, 0.08)
     noise = rng.normal(0, rng.uniform(0.004, 0.02), image.shape)
-    return said(to_bytes(x + noise), label, rng, 4, time='dusk')
+    return said(to_bytes(x + noise), label, rng, AT_DUSK, time='dusk')
 
 
 def _darkened(image: Image, horizon: float, rng: np.random.Generator) -> Floats:

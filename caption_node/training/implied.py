@@ -15,7 +15,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from caption_node.description import FIELDS
-from caption_node.errors import ConfigError
 from caption_node.training.model.scene import SCENE_WIDTH, field_starts
 
 _STEPS, _RATE, _KEEP_SMALL = 400, 0.03, 3.0
@@ -26,9 +25,8 @@ def implied_by_labels(targets: Tensor, shares: Mapping[str, float]) -> Tensor:
     Fit what all other fields say of a field, for the fields that are named.
 
     :param targets: (N, fields) int64 class numbers of labelled frames.
-    :param shares: How much of it is added to a field's logits, by field.
+    :param shares: How much of it is added to a field's logits, by field of words or flags.
     :returns: (S + 1, S): products with the probabilities of all values, and what is added to all.
-    :raises ConfigError: If there is no such field, or it is a count.
     """
     table = torch.zeros(SCENE_WIDTH + 1, SCENE_WIDTH)
     if not shares:
@@ -36,12 +34,6 @@ def implied_by_labels(targets: Tensor, shares: Mapping[str, float]) -> Tensor:
     seen = one_hot(targets)
     usual = seen.mean(0)
     for name, share in shares.items():
-        if name not in FIELDS or FIELDS[name].kind == 'count':
-            raise ConfigError(
-                f'implied_share: nothing is implied of {name!r}',
-                'name fields of words or flags: '
-                + ', '.join(n for n, f in FIELDS.items() if f.kind != 'count'),
-            )
         begin = field_starts()[name]
         columns = slice(begin, begin + FIELDS[name].width)
         weight = _fit(seen - usual, targets[:, list(FIELDS).index(name)], name) * share

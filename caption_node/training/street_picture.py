@@ -17,7 +17,9 @@ from caption_node.training.labels import CAMERA_M, Label
 
 Image = NDArray[np.uint8]
 Floats = NDArray[np.float32]
-CONDITIONS = ('at night', 'in fog', 'in the rain', 'in the snow', 'at dusk')
+AT_NIGHT, AT_DUSK = 'at night', 'at dusk'
+IN_FOG, IN_RAIN, IN_SNOW = 'in fog', 'in the rain', 'in the snow'
+CONDITIONS = (AT_NIGHT, IN_FOG, IN_RAIN, IN_SNOW, AT_DUSK)
 """What a sentence says of a simulated condition, one short wording each."""
 _DAYLIGHT = re.compile(
     r'\b(sun\w*|sky|bright\w*|shade\w*|shadow\w*|overcast|cloud\w*|day\w*|backlit|glare|gloomy|'
@@ -40,6 +42,7 @@ def find_horizon(image: Image, label: Label, rng: np.random.Generator) -> float:
 
 
 def to_floats(image: Image) -> Floats:
+    """Turn 0..255 into 0..1."""
     return np.asarray(image, dtype=np.float32) / np.float32(255)
 
 
@@ -90,6 +93,12 @@ def dull(x: Floats, sky: Floats, rng: np.random.Generator) -> Floats:
 
 
 def mirrored(x: Floats, horizon: float, rng: np.random.Generator) -> Floats:
+    """
+    Wet the road: what stands above the horizon is seen in it, the flatter the look the more.
+
+    :param x: (H, W, 3), 0..1.
+    :param horizon: 0..1 from the top.
+    """
     h = x.shape[0]
     line = int(h * horizon)
     below = h - line
@@ -111,9 +120,15 @@ def mirrored(x: Floats, horizon: float, rng: np.random.Generator) -> Floats:
 
 
 def said(
-    image: Image, label: Label, rng: np.random.Generator, condition: int, **changes: str
+    image: Image, label: Label, rng: np.random.Generator, condition: str, **changes: str
 ) -> tuple[Image, Label]:
-    caption = _with_condition(label.caption, CONDITIONS[condition], rng)
+    """
+    Return a changed picture with what is now said of it.
+
+    :param condition: One of ``CONDITIONS``, for the sentence.
+    :param changes: Values of fields.
+    """
+    caption = _with_condition(label.caption, condition, rng)
     return image, replace(label, fields={**label.fields, **changes}, caption=caption)
 
 

@@ -15,6 +15,9 @@ import numpy as np
 from caption_node.training.darkness import dusk, night
 from caption_node.training.labels import Label
 from caption_node.training.street_picture import (
+    IN_FOG,
+    IN_RAIN,
+    IN_SNOW,
     Floats,
     Image,
     depth_m,
@@ -71,7 +74,7 @@ def fog(image: Image, label: Label, rng: np.random.Generator) -> tuple[Image, La
     through = np.exp(-depth * np.exp(rng.uniform(np.log(0.009), np.log(0.05))))[..., None]
     air = rng.uniform(0.5, 0.85) * (1 + rng.uniform(-0.04, 0.04, 3)).astype(np.float32)
     x = x * through + air * (1 - through)
-    return said(to_bytes(x), label, rng, 1, weather='fog')
+    return said(to_bytes(x), label, rng, IN_FOG, weather='fog')
 
 
 def rain(image: Image, label: Label, rng: np.random.Generator) -> tuple[Image, Label]:
@@ -89,7 +92,7 @@ def rain(image: Image, label: Label, rng: np.random.Generator) -> tuple[Image, L
         through = np.exp(-depth * rng.uniform(0.002, 0.008))[..., None]
         hazy = x * through + rng.uniform(0.5, 0.75) * (1 - through)
         x = hazy.astype(np.float32)
-    return said(to_bytes(x), label, rng, 2, weather='rain', surface='wet')
+    return said(to_bytes(x), label, rng, IN_RAIN, weather='rain', surface='wet')
 
 
 def _streaks(x: Floats, rng: np.random.Generator) -> Floats:
@@ -139,4 +142,4 @@ def snow(image: Image, label: Label, rng: np.random.Generator) -> tuple[Image, L
     if rng.random() < 0.4:
         flakes = (rng.random(image.shape[:2]) < rng.uniform(0, 0.004)).astype(np.float32)
         x = x + 2.5 * cv2.GaussianBlur(flakes, (0, 0), rng.uniform(0.7, 1.6))[..., None]
-    return said(to_bytes(x), label, rng, 3, weather='snow', surface='snow')
+    return said(to_bytes(x), label, rng, IN_SNOW, weather='snow', surface='snow')

@@ -3,15 +3,18 @@
 """What fields imply of each other: read from labels, kept small, and exact in the network."""
 
 import copy
+from pathlib import Path
 
 import pytest
 import torch
 
 from caption_node.description import FIELDS
 from caption_node.errors import ConfigError
+from caption_node.training.config import load_config
 from caption_node.training.implied import implied_by_labels, one_hot
 from caption_node.training.model.captioner import Captioner
 from caption_node.training.model.scene import SCENE_WIDTH, Features, field_starts
+from tests.conftest import ROOT
 
 NAMES = list(FIELDS)
 STARTS = field_starts()
@@ -67,10 +70,23 @@ def test_a_share_scales_what_is_implied() -> None:
     assert torch.allclose(implied_by_labels(labels(), {'road': 0.5}), whole * 0.5)
 
 
-@pytest.mark.parametrize('name', ['vehicles', 'colour'])
-def test_counts_and_strangers_are_refused(name: str) -> None:
-    with pytest.raises(ConfigError, match=name):
-        implied_by_labels(labels(), {name: 1.0})
+@pytest.mark.parametrize(
+    ('setting', 'named'),
+    [
+        ('implied_share: {vehicles: 1.0}', 'vehicles'),
+        ('implied_share: {colour: 1.0}', 'colour'),
+        ('night_share: 0.0', 'night_share'),
+        ('night_share: 1.0', 'night_share'),
+    ],
+)
+def test_shares_that_make_no_sense_are_refused_at_once(
+    tmp_path: Path, setting: str, named: str
+) -> None:
+    plain = (ROOT / 'configs' / 'drive_tiny.yaml').read_text(encoding='utf-8')
+    file = tmp_path / 'mine.yaml'
+    file.write_text(f'{plain}\n{setting}\n', encoding='utf-8')
+    with pytest.raises(ConfigError, match=named):
+        load_config(file)
 
 
 def test_the_network_adds_what_probabilities_imply(captioner: Captioner) -> None:

@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from caption_node.description import FIELDS, Value
-from caption_node.errors import ConfigError
 from caption_node.training.cache import FeatureCache, Sample, finished_shards, write_shard
 from caption_node.training.calibrate import fit_logistic, fit_temperatures
 from caption_node.training.config import TrainConfig
@@ -213,9 +212,3 @@ def test_nights_count_as_often_as_they_are_in_use() -> None:
     assert float(prior[column]) == pytest.approx(float(np.log(0.25)))
     prior[column] = 0
     assert prior.abs().max() == 0
-
-
-@pytest.mark.parametrize('share', [0.0, 1.0, -1.0])
-def test_a_share_of_nights_that_is_none_is_refused(share: float) -> None:
-    with pytest.raises(ConfigError, match='night_share'):
-        night_prior(torch.zeros(3, len(FIELDS), dtype=torch.int64), share)
