@@ -24,6 +24,8 @@ MAX_DOMAIN_ID = 232
 
 LEAVE_LIMIT_S = 0.8
 """Nodes have to leave within 2 s of a signal."""
+STUCK_LIMIT_S = 1.5
+"""Destroying a node takes less than a tenth of that, or most of it on a very busy machine."""
 
 
 def init_ros(arguments: Sequence[str]) -> None:
@@ -71,6 +73,29 @@ def leaving_on_time(limit_s: float = LEAVE_LIMIT_S) -> Iterator[None]:
         yield
     finally:
         left.set()
+
+
+@contextmanager
+def ended_if_stuck(limit_s: float = STUCK_LIMIT_S) -> Iterator[None]:
+    """
+    Let the kernel end the process where the block takes too long.
+
+    Fast DDS 2.14 waits for ever for its own listener when a peer leaves in the instant in which a
+    node is destroyed, and rclpy holds the interpreter's lock meanwhile: no thread of ours could do
+    anything. Such a process ends by SIGALRM.
+
+    :param limit_s: How long the block may take, seconds; without effect outside the main thread.
+    """
+    if current_thread() is not main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, limit_s)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def end_process(status: int) -> NoReturn:

@@ -25,7 +25,7 @@ from rosgraph_msgs.msg import Clock
 from caption_node.bag.reader import BagReader
 from caption_node.bag.storage import Message, Topic
 from caption_node.errors import BagError, ConfigError
-from caption_node.ros.context import RCLError, init_ros
+from caption_node.ros.context import RCLError, ended_if_stuck, init_ros
 from caption_node.ros.conversions import NS_PER_S
 from caption_node.ros.replay import ReplayOptions
 
@@ -113,7 +113,8 @@ class Player:
         finally:
             _say(f'replayed {self._sent} messages')
             if rclpy.ok():
-                self._node.destroy_node()
+                with ended_if_stuck():
+                    self._node.destroy_node()
 
     def _play_once(self) -> bool:
         """Publish the recording once; whether it went to the end and there was anything in it."""

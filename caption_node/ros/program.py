@@ -17,6 +17,7 @@ from caption_node.errors import CaptionError, ConfigError
 from caption_node.ros.context import (
     RCLError,
     end_process,
+    ended_if_stuck,
     init_ros,
     leaving_on_time,
     without_ros_arguments,
@@ -78,7 +79,8 @@ def _live() -> int:
         return 0
     finally:
         node.stop()
-        node.destroy_node()
+        with ended_if_stuck():
+            node.destroy_node()
 
 
 def spin(node: Node) -> None:

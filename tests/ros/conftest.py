@@ -188,8 +188,24 @@ class Listener:
         self.node.destroy_client(client)
         return future.result()
 
+    def settle(self, quiet_s: float = 0.25, limit_s: float = 5.0) -> None:
+        """
+        Wait until nobody has come or gone for a while.
+
+        Fast DDS 2.14 waits for ever where a peer leaves while a node is taken apart.
+        """
+        seen: list[str] = []
+        begun_s = since_s = monotonic()
+        while monotonic() - since_s < quiet_s and monotonic() - begun_s < limit_s:
+            topics = self.node.get_topic_names_and_types()
+            now = [*self.node.get_node_names(), *(name for name, _ in topics)]
+            if now != seen:
+                seen, since_s = now, monotonic()
+            self._executor.spin_once(timeout_sec=0.05)
+
     def close(self) -> None:
         """Leave the domain."""
+        self.settle()
         self._executor.shutdown()
         self.node.destroy_node()
         rclpy.shutdown(context=self._context)
