@@ -51,16 +51,24 @@ def look_at(rgb: NDArray[np.uint8]) -> Look:
 
 
 def near_pairs(looks: Sequence[Look]) -> Iterator[tuple[int, int]]:
-    """Yield the numbers of pictures that are all but the same, the lower one first."""
+    """
+    Yield the numbers of pictures that are all but the same, the lower one first.
+
+    No more pairs than it takes to connect all that are alike: N blank pictures give N - 1.
+    """
     if not looks:
         return
     bits = np.stack([look.bits for look in looks]).astype(np.float32)
     limit = _CELLS * _CELLS - 2 * _MOST_BITS
+    groups = _Groups(len(looks))
     for first in range(0, len(looks), _ROWS):
         block = bits[first : first + _ROWS]
         rows, columns = np.nonzero(block @ bits.T >= limit)
         for i, j in zip((rows + first).tolist(), columns.tolist(), strict=True):
-            if i < j and _same(looks[i].small, looks[j].small):
+            if i >= j or groups.root(i) == groups.root(j):
+                continue
+            if _same(looks[i].small, looks[j].small):
+                groups.join(i, j)
                 yield i, j
 
 
@@ -69,21 +77,33 @@ def _same(one: NDArray[np.int8], two: NDArray[np.int8]) -> bool:
     return float(apart.mean()) < _MOST_MEAN and float(apart.max()) < _MOST_ANYWHERE
 
 
+class _Groups:
+    """Numbers that belong together, each group known by its lowest."""
+
+    def __init__(self, count: int) -> None:
+        self._parent = list(range(count))
+
+    def root(self, k: int) -> int:
+        """Return the lowest number of the group of ``k``."""
+        parent = self._parent
+        while parent[k] != k:
+            parent[k] = parent[parent[k]]
+            k = parent[k]
+        return k
+
+    def join(self, i: int, j: int) -> None:
+        """Make one group of two."""
+        a, b = sorted((self.root(i), self.root(j)))
+        self._parent[b] = a
+
+
 def groups_of(count: int, pairs: Sequence[tuple[int, int]]) -> list[int]:
     """
     Put pictures that are connected by pairs into one group.
 
     :returns: For each of ``count`` pictures the lowest number in its group.
     """
-    parent = list(range(count))
-
-    def root(k: int) -> int:
-        while parent[k] != k:
-            parent[k] = parent[parent[k]]
-            k = parent[k]
-        return k
-
+    groups = _Groups(count)
     for i, j in pairs:
-        a, b = sorted((root(i), root(j)))
-        parent[b] = a
-    return [root(k) for k in range(count)]
+        groups.join(i, j)
+    return [groups.root(k) for k in range(count)]

@@ -4,6 +4,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 import os
 from pathlib import Path
 import re
@@ -12,6 +13,7 @@ import unicodedata
 from caption_node.datasets.alike import Look, look_at, near_pairs
 from caption_node.datasets.coco import read_coco
 from caption_node.datasets.items import DataSet, Item
+from caption_node.datasets.languages import looks_english
 from caption_node.datasets.table import read_csv
 from caption_node.datasets.text import read_text
 from caption_node.description import Field
@@ -21,15 +23,13 @@ from caption_node.vocabulary import split_words
 
 # Chinese, Japanese, Thai, Lao, Khmer, Burmese: written without spaces between words.
 _UNSPACED = re.compile('[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]')
-_ENGLISH = frozenset(
-    ['a', 'an', 'the', 'of', 'in', 'on', 'at', 'is', 'are', 'with', 'and', 'to', 'no', 'there']
-)
 _ENGLISH_SHARE = 0.4
 # UTF-8 that was read as Latin-1 and saved again.
 _GARBLED = re.compile('[\u00c2\u00c3\u00e2][\u0080-\u00bf\u20ac\u201a-\u2122]')
 # Half of a character beyond 16 bits: JSON can write it, no file can hold it.
 _HALF = re.compile('[\ud800-\udfff]')
-_CONTROL = re.compile(r'[\x00-\x08\x0b-\x1f\x7f]')
+# Marks that turn the direction of writing make a text look other than it is.
+_CONTROL = re.compile('[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]')
 
 
 def open_data(file: Path, images: Path | None, table: Mapping[str, Field]) -> DataSet:
@@ -105,8 +105,13 @@ def _check_captions(data: DataSet, tokenizer: str, tokens: int) -> None:
             fault = _text_fault(caption.text)
             if fault:
                 data.error('garbled-text', fault, caption.place, caption.line)
-            if _HALF.search(caption.text):
                 continue
+            whole = unicodedata.normalize('NFC', caption.text)
+            if whole != caption.text:
+                message = 'accents stand apart from their letters: they are read as one (NFC)'
+                data.warn('garbled-text', message, caption.place, caption.line)
+                caption = replace(caption, text=whole)
+                words = split_words(whole, tokenizer)
             said = ' '.join(words)
             if said in known:
                 message = f'the same caption stands in line {known[said]} already'
@@ -129,8 +134,6 @@ def _text_fault(text: str) -> str:
         return f'{match.group()!r} looks like UTF-8 that was read as Latin-1'
     if match := _CONTROL.search(text):
         return f'the caption holds the control character {match.group()!r}'
-    if unicodedata.normalize('NFC', text) != text:
-        return 'the caption holds accents apart from their letters: normalise it to NFC'
     return ''
 
 
@@ -140,13 +143,18 @@ def _check_language(data: DataSet, tokenizer: str) -> None:
         return
     unspaced = [c for c in captions if _UNSPACED.search(c.text)]
     if unspaced and tokenizer == 'words':
+        advice = 'they are left out'
+        if 2 * len(unspaced) > len(captions):
+            advice = 'set "tokenizer: characters" (--tokenizer characters)'
         data.error(
             'language',
             f'{len(unspaced)} of {len(captions)} captions are written without spaces, from here '
-            'on: set "tokenizer: characters" (--tokenizer characters)',
+            f'on: {advice}',
             unspaced[0].place,
             unspaced[0].line,
         )
+        for item in data.items:
+            item.captions = [c for c in item.captions if not _UNSPACED.search(c.text)]
         return
     spaced = [c for c in captions if not _UNSPACED.search(c.text)]
     if tokenizer == 'characters':
@@ -159,7 +167,7 @@ def _check_language(data: DataSet, tokenizer: str) -> None:
                 spaced[0].line,
             )
         return
-    foreign = [c for c in spaced if not _ENGLISH & set(split_words(c.text))]
+    foreign = [c for c in spaced if not looks_english(split_words(c.text))]
     if len(foreign) > (1 - _ENGLISH_SHARE) * len(captions) and len(captions) > 1:
         data.warn(
             'language',
@@ -203,7 +211,7 @@ def _look(data: DataSet, item: Item) -> Look | None:
         '\0' in item.file
         or _HALF.search(item.file)
         or Path(item.file).is_absolute()
-        or '..' in parts
+        or os.path.normpath('/'.join(parts)).split('/')[0] == '..'
     ):
         message = f'{item.file!r} leads out of the folder of pictures'
         data.error('picture-path', message, item.place, item.line)

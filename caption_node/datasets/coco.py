@@ -78,9 +78,7 @@ def _read_image(data: DataSet, images: dict[Any, Item], row: Any, line: int, fol
         data.error('format', 'there is no file_name', place, line)
         return
     item = Item(str(row['id']), file, folder / file, place, line, str(row.get('split') or ''))
-    size = (row.get('width'), row.get('height'))
-    if all(type(v) is int and v > 0 for v in size):
-        item.size = size  # type: ignore[assignment]
+    data.take_size(item, row.get('width'), row.get('height'))
     images[key] = item
     data.items.append(item)
 

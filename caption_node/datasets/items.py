@@ -5,6 +5,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+import re
 from typing import Any, Literal
 
 from caption_node.description import Value
@@ -102,6 +103,19 @@ class DataSet:
     def count(self, severity: Severity) -> int:
         """Count the problems of a severity."""
         return sum(p.severity == severity for p in self.problems)
+
+    def take_size(self, item: 'Item', width: object, height: object) -> None:
+        """
+        Note the size that a picture is said to have.
+
+        :param width: Pixels, a number or its digits; None or empty where nothing is said.
+        """
+        given = [str(v)[:20] for v in (width, height) if v not in (None, '')]
+        if len(given) == 2 and all(re.fullmatch('[0-9]{1,6}', g) and int(g) for g in given):
+            item.size = (int(given[0]), int(given[1]))
+        elif given:
+            message = f'width and height are {" x ".join(given)}, no size of a picture'
+            self.warn('picture-size', message, item.place, item.line)
 
     def summary(self) -> Mapping[str, Any]:
         """Return counts, for people and for programs."""

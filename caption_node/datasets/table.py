@@ -73,6 +73,11 @@ def _read_row(
         data.error('format', message, line=line)
         return
     texts = {str(k): v.strip() if isinstance(v, str) else '' for k, v in cells.items()}
+    if any('\n' in text or '\r' in text for text in texts.values()):
+        # A quotation mark that was left open swallows all rows up to the next one.
+        message = 'a cell goes on over several lines: is a quotation mark open? It is left out'
+        data.error('format', message, texts['file'].split('\n')[0], line)
+        return
     if not any(texts.values()):
         return
     file = texts['file']
@@ -83,6 +88,7 @@ def _read_row(
     if item is None:
         name = texts.get('id') or file
         item = items[file] = Item(name, file, folder / file, file, line, texts.get('split', ''))
+        data.take_size(item, texts.get('width'), texts.get('height'))
         data.items.append(item)
     elif item.split != texts.get('split', ''):
         message = f'{file} is in split {item.split!r} and in {texts.get("split", "")!r}'
