@@ -63,7 +63,7 @@ def train_judge(
 ) -> Discriminator:
     """Train a new discriminator on own, strange and made sentences about training frames."""
     torch.manual_seed(seed)
-    judge = Discriminator(len(bench.vocabulary), bench.model.config.width)
+    judge = Discriminator(len(bench.vocabulary), bench.model.config.width, bench.model.facts)
     optimiser = torch.optim.AdamW(judge.parameters(), lr=_RATE, weight_decay=0.05)
     plan = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=_STEPS)
     decoder_mode = warm.decoder.training

@@ -8,7 +8,8 @@ Ways to learn to write, side by side: likelihood, rewards, adversarial, variatio
 Reads the shipped network, or what `caption train` left in the configuration's work folder. Each
 run begins with a decoder of its own, warm from likelihood, and is measured on `val`, or on the
 source that it did not train on. What a run gives is kept as JSON; the command goes on where it
-was, and prints the tables of docs/objectives.md from whatever is there.
+was, and prints the tables of docs/objectives.md from whatever is there. Beside them stand the
+rules and the shipped model's own sentences, where a model folder lies beside the network.
 """
 
 import argparse
@@ -23,7 +24,7 @@ import torch
 from benchmarks.objective_judge import eyesight, judge_all
 from benchmarks.objective_runs import Bench, Test, latent_use, tell, write_json
 from benchmarks.objective_tables import print_tables
-from caption_node.errors import CaptionError, ConfigError
+from caption_node.errors import CaptionError
 from caption_node.evaluation.cider import CiderD
 from caption_node.evaluation.denials import denied_claims
 from caption_node.evaluation.diversity import (
@@ -33,8 +34,10 @@ from caption_node.evaluation.diversity import (
     self_bleu,
     words_used,
 )
-from caption_node.evaluation.frames import LabelledFrame, read_frames
-from caption_node.evaluation.predictions import Prediction, read_predictions
+from caption_node.evaluation.frames import LabelledFrame
+from caption_node.frame import Frame
+from caption_node.image_codec import read_image
+from caption_node.pipeline import CaptionPipeline
 from caption_node.training.config import load_config
 from caption_node.training.objectives.discriminator import Discriminator
 from caption_node.training.objectives.protocol import Objective
@@ -55,13 +58,6 @@ def main() -> int:
     parser.add_argument(
         '--only', nargs='*', default=NAMES, metavar='NAME', help='objectives; none: warm-ups alone'
     )
-    parser.add_argument(
-        '--also',
-        nargs='+',
-        default=[],
-        metavar='NAME=FILE',
-        help='also measure lines about val that `caption image` or `caption evaluate -o` wrote',
-    )
     parser.add_argument('--tables', action='store_true', help='print what is there, run nothing')
     options = parser.parse_args()
     try:
@@ -69,9 +65,8 @@ def main() -> int:
         model, vocabulary = load_network(options.network or network_of(config))
         torch.set_num_threads(config.threads)
         bench = Bench(config, model, vocabulary, options.output)
-        for pair in options.also:
-            measure_lines(bench, *pair.split('=', 1))
         for name in [] if options.tables else options.sets or ['val', *bench.sources]:
+            measure_shipped(bench, name)
             for seed in options.seeds:
                 run_set(bench, name, seed, options.only)
     except CaptionError as err:
@@ -84,23 +79,28 @@ def main() -> int:
     return 0
 
 
-def measure_lines(bench: Bench, name: str, file: str = '') -> None:
+def measure_shipped(bench: Bench, place: str) -> None:
     """
-    Measure sentences of another origin on ``val`` and keep the figures.
+    Measure what the model folder beside the network says: by rules, and on ``val`` its own words.
 
-    :raises ConfigError: If the name or the file is missing, or a frame has no sentence.
+    It has trained on the sources, so there only the rules are measured, which learn no words.
     """
-    if not file or '-' in name:
-        raise ConfigError(f'--also {name}: write NAME=FILE, without - in the name')
-    frames = read_frames(bench.config.labels, ['val', *bench.config.splits])
-    known = [f.captions[0] for split in bench.config.splits for f in frames[split]]
-    found = dict(read_predictions(Path(file), {f.id for f in frames['val']}))
-    lines = [found.get(f.id) for f in frames['val']]
-    if not all(isinstance(line, Prediction) for line in lines):
-        raise ConfigError(f'{file} does not describe every frame of val')
-    said = [line.caption for line in lines if isinstance(line, Prediction)]
-    figures = {'greedy': measure(frames['val'], said, known), 'said': {'greedy': said}}
-    write_json(bench.folder / f'val-{name}-0.json', figures)
+    folder = Path(next(iter(bench.config.begin), bench.config.output / 'x')).parent
+    if not (folder / 'manifest.json').is_file():
+        return
+    test = bench.test('' if place == 'val' else place)
+    known = [row['caption'] for row in bench.info if row['caption']]
+    for name, who in (('rules', 'rules'), ('shipped', 'model')):
+        file = bench.folder / f'{place}-{name}-0.json'
+        if file.exists() or (place != 'val' and who == 'model'):
+            continue
+        with CaptionPipeline.open(folder, threads=bench.config.threads, sentences=who) as pipeline:
+            said = [
+                pipeline.describe([Frame(read_image(bench.config.frames / f.file))])[0].caption
+                for f in test.frames
+            ]
+        figures = {'greedy': measure(test.frames, said, known), 'said': {'greedy': said}}
+        write_json(file, figures)
 
 
 def run_set(bench: Bench, name: str, seed: int, wanted: Sequence[str]) -> None:
@@ -143,7 +143,7 @@ def run_set(bench: Bench, name: str, seed: int, wanted: Sequence[str]) -> None:
         return  # another process is at the rest
     warm.decoder.load_state_dict(begin)
     results = {n: json.loads(f.read_text(encoding='utf-8')) for n, f in files.items()}
-    others = {} if left_out else sentences_of_others(bench)
+    others = sentences_of_others(bench, name)
     write_json(judged, judge_all(bench, warm, test, results, others, seed))
 
 
@@ -154,9 +154,9 @@ def eyes_of(objective: Objective, warm: SentenceRun, test: Test) -> dict[str, fl
     return eyesight(judge, warm, test) if isinstance(judge, Discriminator) else {}
 
 
-def sentences_of_others(bench: Bench) -> dict[str, list[str]]:
-    """Return the sentences about ``val`` that ``--also`` brought, by name."""
-    files = sorted(bench.folder.glob('val-*-0.json'))
+def sentences_of_others(bench: Bench, place: str) -> dict[str, list[str]]:
+    """Return the sentences that no run of an objective wrote, by name."""
+    files = sorted(bench.folder.glob(f'{place}-*-0.json'))
     found = {f.stem.split('-')[1]: json.loads(f.read_text(encoding='utf-8')) for f in files}
     return {name: result['said']['greedy'] for name, result in found.items()}
 

@@ -34,6 +34,7 @@ from caption_node.evaluation.denials import denied_claims
 from caption_node.evaluation.fields import score_fields
 from caption_node.evaluation.frames import read_frames
 from caption_node.image_codec import read_image
+from caption_node.training.config import DENSE_SIDE
 from caption_node.training.data import build_vocabulary, encode_sentence
 from caption_node.training.field_loss import field_loss, field_weights
 from caption_node.training.grounding_words import GROUPS
@@ -41,7 +42,6 @@ from caption_node.training.labels import Record, read_labels
 from caption_node.training.model.decoder import TextDecoder
 from caption_node.training.model.scene import SCENE_WIDTH, SceneConfig
 from caption_node.training.objectives.autoencoder import (
-    DENSE_SIDE,
     Autoencoder,
     DenseEncoder,
     DensePainter,

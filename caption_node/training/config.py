@@ -11,12 +11,16 @@ import yaml
 
 from caption_node.description import FIELDS
 from caption_node.errors import ConfigError
+from caption_node.training.limits import check_settings
 
 RANDOM = 'random'
 """In place of an encoder's file: begin with random weights."""
+DENSE_SIDE = 64
+"""Pixels of a picture's side for the dense encoder."""
 CHOICES = {
     'encoder_kind': ('nanodet', 'resnet18', 'resnet34', 'resnet50', 'mobilenet_v2'),
     'decoder': ('transformer', 'lstm'),
+    'objective': ('self_critical', 'mle', 'gan', 'vae', 'vae_gan'),
 }
 
 
@@ -203,10 +207,11 @@ def objective_settings(values: Mapping[str, Any]) -> dict[str, Any]:
             raise ConfigError(f'objective_settings: no {name}', 'known: ' + ', '.join(kinds))
         try:
             found[name] = _convert(kinds[name], value)
-        except (TypeError, ValueError) as err:
+        except (TypeError, ValueError, OverflowError) as err:
             raise ConfigError(
                 f'objective_settings: {name} should be {kinds[name]}, not {value!r}'
             ) from err
+    check_settings('objective_settings', found)
     return found
 
 
@@ -233,7 +238,7 @@ def load_config(path: Path) -> TrainConfig:
         kind = str(known[name].type)
         try:
             values[name] = _convert(kind, value)
-        except (TypeError, ValueError) as err:
+        except (TypeError, ValueError, OverflowError) as err:
             raise ConfigError(f'{path}: {name} should be {kind}, not {value!r}') from err
     try:
         config = TrainConfig(**values)
@@ -242,6 +247,7 @@ def load_config(path: Path) -> TrainConfig:
     for side in ('height', 'width'):
         if getattr(config, side) <= 0 or getattr(config, side) % 128:
             raise ConfigError(f'{path}: {side} should be a multiple of 128')
+    check_settings(path, vars(config))
     _check_shares(config, path)
     for name, kinds in CHOICES.items():
         if getattr(config, name) not in kinds:

@@ -56,14 +56,18 @@ def train_sentences(
     run = SentenceRun(warm, model, vocabulary, batches, tell)
     run.resume()
     run.train(held_out)
+    judge = None
     if chosen:
         last = ObjectiveRun(config, run, tell)
         last.resume()
         last.train()
         judge = dict(last.trained.named_children()).get('discriminator')
-        if judge is not None:
-            write_judge(config.output / JUDGE_FILE, model, judge, vocabulary)
-            model.to(config.device)
+    if judge is not None:
+        write_judge(config.output / JUDGE_FILE, model, judge, vocabulary)
+        model.to(config.device)
+    else:
+        # One of an earlier run would judge for a model that it does not know.
+        (config.output / JUDGE_FILE).unlink(missing_ok=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

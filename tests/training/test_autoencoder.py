@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from caption_node.training.config import DENSE_SIDE
 from caption_node.training.objectives.autoencoder import (
-    DENSE_SIDE,
     Autoencoder,
     DenseEncoder,
     DensePainter,

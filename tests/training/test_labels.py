@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from caption_node.description import FIELDS, Value
 from caption_node.errors import ConfigError
 from caption_node.training.augment import augment
 from caption_node.training.config import load_config
 from caption_node.training.labels import Label, read_labels, swap_sides
+from caption_node.training.limits import check_device
 from tests.conftest import ROOT, street
 
 DAY: dict[str, Value] = {
@@ -139,3 +141,26 @@ def test_bad_configuration_is_refused(tmp_path: Path, text: str) -> None:
     file.write_text(text)
     with pytest.raises(ConfigError, match=r'config\.yaml'):
         load_config(file)
+
+
+@pytest.mark.parametrize(
+    'text',
+    ['objective: wish', 'adversarial_gradient: hope', 'latent: 0', 'dropout: 2.0', 'seed: -1',
+     'average: 5', 'objective_batch: 0', 'gumbel_temperature: 0', 'learning_rate: .inf',
+     'steps: -3', 'threads: 0', 'word_drop: 1.5', 'beta: .nan'],
+)  # fmt: skip
+def test_values_that_make_no_sense_are_refused_when_they_are_read(
+    tmp_path: Path, text: str
+) -> None:
+    file = tmp_path / 'config.yaml'
+    shipped = yaml.safe_load((ROOT / 'configs' / 'drive_small.yaml').read_text())
+    file.write_text(yaml.safe_dump({**shipped, **yaml.safe_load(text)}))
+    with pytest.raises(ConfigError, match=text.split(':')[0]):
+        load_config(file)
+
+
+@pytest.mark.parametrize('device', ['potato', 'cuda:99', ''])
+def test_devices_that_are_not_there_are_refused(device: str) -> None:
+    with pytest.raises(ConfigError, match='device'):
+        check_device('mine.yaml', device)
+    check_device('mine.yaml', 'cpu')

@@ -10,31 +10,24 @@ import numpy as np
 import pytest
 import torch
 
+from caption_node.description import FIELDS
 from caption_node.errors import ConfigError
 from caption_node.training.model.captioner import Captioner
 from caption_node.training.objectives.choice import OBJECTIVES, new_objective
 from caption_node.training.objectives.discriminator import (
     OWN,
     Discriminator,
-    discriminator_loss,
-    divergence,
-    matching_loss,
     straight_through,
 )
 from caption_node.training.objectives.gan import Adversarial, by_gumbel, judged_loss
-from caption_node.training.objectives.mle import scheduled
 from caption_node.training.objectives.protocol import Scenes, Spoken
 from caption_node.training.objectives.run import ObjectiveRun
 from caption_node.training.objectives.self_critical import drawn_calmly, ruled_logits
 from caption_node.training.objectives.vae import (
     Variational,
     active_units,
-    free_nats,
-    hidden_words,
-    kl_normal,
-    ramp,
 )
-from caption_node.vocabulary import BOS, EOS, PAD, UNK, Vocabulary
+from caption_node.vocabulary import EOS, PAD, Vocabulary
 from tests.training.toy import SENTENCES, quiet, toy_config, toy_material, toy_shard
 
 NAMES = tuple(OBJECTIVES)
@@ -55,72 +48,37 @@ def run_of(tmp_path: Path, shards: Path, captioner: Captioner, vocabulary: Vocab
     return make
 
 
-# Losses by hand ----------------------------------------------------------------------------
+def _loss_of(run: ObjectiveRun, progress: float) -> tuple[float, dict[str, float]]:
+    """Return the loss of the same batch with the same chance, nothing dropped."""
+    run.objective.parts.eval()
+    torch.manual_seed(4)
+    loss, figures = run.objective.loss(run.draw(np.random.default_rng(0)), progress)
+    return float(loss.detach()), figures
 
 
-def test_discriminator_is_asked_three_questions() -> None:
-    unsure = torch.zeros(2, 3)
-    assert float(discriminator_loss(unsure, unsure, unsure)) == pytest.approx(math.log(3))
-    kinds = torch.eye(3) * 30
-    sure = [kinds[[k, k]] for k in range(3)]
-    assert float(discriminator_loss(*sure)) == pytest.approx(0.0, abs=1e-6)
-    assert float(discriminator_loss(sure[1], sure[1], sure[2])) == pytest.approx(10.0)
-
-
-def test_divergence_is_what_the_discriminator_sees() -> None:
-    answers = torch.log(torch.tensor([[0.5, 0.25, 0.25], [0.125, 0.5, 0.375]]))
-    assert float(divergence(answers)) == pytest.approx((math.log(2) + math.log(8)) / 2)
-
-
-def test_divergence_of_known_gaussians() -> None:
-    zero, one = torch.zeros(1, 1), torch.ones(1, 1)
-    assert float(kl_normal(zero, zero, zero, zero)) == 0.0
-    assert float(kl_normal(one, zero, zero, zero)) == pytest.approx(0.5)
-    wide = one * math.log(4.0)
-    assert float(kl_normal(zero, wide, zero, zero)) == pytest.approx((4 - 1 - math.log(4)) / 2)
-    assert float(kl_normal(zero, zero, one * 2, wide)) == pytest.approx(
-        (math.log(4) + 1 / 4 + 4 / 4 - 1) / 2
-    )
-    q, p = torch.distributions.Normal(0.3, 0.7), torch.distributions.Normal(-0.4, 1.9)
-    mine = kl_normal(
-        *(torch.tensor([[v]]) for v in (0.3, 2 * math.log(0.7), -0.4, 2 * math.log(1.9)))
-    )
-    assert float(mine) == pytest.approx(float(torch.distributions.kl_divergence(q, p)), rel=1e-5)
-
-
-def test_free_nats_cost_nothing_and_give_no_gradient() -> None:
-    nats = torch.tensor([[0.0, 3.0], [0.1, 1.0]], requires_grad=True)
-    counted = free_nats(nats, 0.5)
-    assert float(counted.detach()) == pytest.approx(0.5 + 2.0)
-    counted.backward()
-    assert nats.grad is not None
-    assert nats.grad.tolist() == [[0.0, 0.5], [0.0, 0.5]]
-
-
-def test_ramp_rises_over_its_share() -> None:
-    assert [ramp(p, 0.4) for p in (0.0, 0.1, 0.4, 1.0)] == [0.0, 0.25, 1.0, 1.0]
-    assert ramp(0.0, 0.0) == 1.0
-    assert ramp(-0.1, 0.4) == ramp(-0.1, 0.0) == 0.0
-
-
-def test_active_units_are_those_that_tell_more_than_the_scene() -> None:
-    told = torch.tensor([[0.0, 1.0, 5.0], [0.0, -1.0, 7.0]])
-    scene = torch.tensor([[0.0, 0.0, 5.0], [0.0, 0.0, 7.0]])
-    assert active_units(told, scene) == 1
-
-
-def test_scheduled_sampling_keeps_the_start_and_the_padding() -> None:
-    inputs = torch.tensor([[BOS, 5, 6, PAD]])
-    guessed = torch.full((1, 4, 9), -50.0)
-    guessed[:, :, 8] = 50.0
-    assert scheduled(inputs, guessed, 0.0).tolist() == inputs.tolist()
-    assert scheduled(inputs, guessed, 1.0).tolist() == [[BOS, 8, 8, PAD]]
-
-
-def test_hidden_words_are_unknown_ones() -> None:
-    inputs = torch.tensor([[BOS, 5, 6, PAD]])
-    assert hidden_words(inputs, 1.0).tolist() == [[BOS, UNK, UNK, PAD]]
-    assert hidden_words(inputs, 0.0).tolist() == inputs.tolist()
+@pytest.mark.parametrize(
+    ('name', 'key', 'part', 'progress', 'share'),
+    [
+        ('gan', 'likelihood_keep', 'words', 0.0, 1.0),
+        ('vae_gan', 'beta', 'divergence', 1.0, 1.0),
+        ('vae_gan', 'beta', 'divergence', 0.1, 0.2),
+        ('vae_gan', 'beta', 'divergence', 0.0, 0.0),
+    ],
+)
+def test_weights_of_a_loss_weigh_the_part_that_they_are_named_for(
+    run_of,  # type: ignore[no-untyped-def]
+    name: str,
+    key: str,
+    part: str,
+    progress: float,
+    share: float,
+) -> None:
+    run = run_of(name, **{key: 1.0})
+    light, figures = _loss_of(run, progress)
+    run.objective.config = replace(run.objective.config, **{key: 3.0})
+    heavy, again = _loss_of(run, progress)
+    assert again[part] == figures[part]
+    assert heavy - light == pytest.approx(2 * share * figures[part], abs=1e-4)
 
 
 # Gradients ---------------------------------------------------------------------------------
@@ -191,7 +149,7 @@ def test_gradient_reaches_every_part(run_of, name: str, changes: dict[str, objec
 def test_discriminator_learns_to_tell_the_three_apart(run_of) -> None:  # type: ignore[no-untyped-def]
     run = run_of('gan')
     batch = run.draw(np.random.default_rng(0))
-    judge = Discriminator(len(run.material.vocabulary), 32, size=32, dropout=0.0)
+    judge = Discriminator(len(run.material.vocabulary), 32, len(FIELDS) + 1, size=32, dropout=0.0)
     made = run.material.encode(['road road car right ahead'] * len(batch.tokens))
     optimiser = torch.optim.Adam(judge.parameters(), lr=5e-3)
     for _ in range(80):
@@ -224,7 +182,7 @@ def test_discriminator_tells_matching_from_mismatched_pairs_that_it_never_saw(
     made = material.encode(['road road car right ahead'] * 10)
     torch.manual_seed(6)
     codes = torch.randn(len(SENTENCES), 32) * 2
-    judge = Discriminator(len(material.vocabulary), 32, size=32, dropout=0.1)
+    judge = Discriminator(len(material.vocabulary), 32, len(FIELDS) + 1, size=32, dropout=0.1)
     optimiser = torch.optim.Adam(judge.parameters(), lr=5e-3)
     for step in range(120):
         drawn = _drawn_scenes(np.random.default_rng(step), codes, 10)
@@ -240,16 +198,6 @@ def test_discriminator_tells_matching_from_mismatched_pairs_that_it_never_saw(
         own = judge.matches(judge.read(said[new.tokens][:, 1:]), seen).diagonal()
         strange = judge.matches(judge.read(said[new.strange][:, 1:]), seen).diagonal()
     assert float((own[:, None] > strange).float().mean()) > 0.9
-
-
-def test_matching_counts_variants_of_a_frame_as_neither_own_nor_strange() -> None:
-    even = torch.zeros(2, 2)
-    assert float(matching_loss(even, ['a', 'b'])) == pytest.approx(2 * math.log(2))
-    sure = torch.tensor([[20.0, -20.0], [-20.0, 20.0]])
-    assert float(matching_loss(sure, ['a', 'b'])) == pytest.approx(0.0, abs=1e-6)
-    assert float(matching_loss(-sure, ['a', 'b'])) == pytest.approx(40.0 + 20.0)
-    twins = torch.tensor([[20.0, 20.0], [20.0, 20.0]])
-    assert float(matching_loss(twins, ['a', 'a'])) == pytest.approx(0.0, abs=1e-6)
 
 
 # Runs --------------------------------------------------------------------------------------
@@ -295,6 +243,27 @@ def test_run_from_other_weights_does_not_go_on_with_a_checkpoint(run_of) -> None
     with torch.no_grad():
         material.decoder.bias.add_(1.0)
     other = ObjectiveRun(first.config, material, quiet)
+    other.resume()
+    assert other.step == 0
+
+
+@pytest.mark.parametrize(
+    'changes', [{'beta': 9.0}, {'latent': 5}, {'seed': 2}, {'word_drop': 0.5}]
+)
+def test_run_with_other_settings_does_not_go_on_with_a_checkpoint(
+    run_of,  # type: ignore[no-untyped-def]
+    captioner: Captioner,
+    changes: dict[str, object],
+) -> None:
+    first = run_of('vae_gan', objective_steps=3)
+    first.take_step()
+    first.save()
+    captioner.latent = None
+    again = run_of('vae_gan', objective_steps=3)
+    again.resume()
+    assert again.step == 1
+    captioner.latent = None
+    other = run_of('vae_gan', objective_steps=3, **changes)
     other.resume()
     assert other.step == 0
 

@@ -32,28 +32,19 @@ from caption_node.scenes.phantoms import (  # noqa: E402
     write_phantoms,
 )
 from caption_node.stream import SceneStream  # noqa: E402
-from caption_node.training.own.config import OwnConfig, load_own_config  # noqa: E402
+from caption_node.training.own.config import load_own_config  # noqa: E402
 from caption_node.training.own.data import OwnData  # noqa: E402
 from caption_node.training.own.model import field_loss  # noqa: E402
-from caption_node.training.own.objective import OwnObjectiveRun  # noqa: E402
 from caption_node.training.own.run import OwnRun, new_model  # noqa: E402
 from tests.own_model import ROWS, SIZE, TABLE, write_own_model  # noqa: E402
+from tests.own_phantoms import SMALL, data_of  # noqa: E402
 from tests.training.parity import assert_graph_equals  # noqa: E402
 from tests.training.published import random_checkpoint  # noqa: E402
-
-SMALL = OwnConfig(height=64, width=64, tokens=20, batch=4, warmup=2, min_count=1, held_out=0.2)
 
 
 @pytest.fixture(scope='module')
 def labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_phantoms(tmp_path_factory.mktemp('phantoms'), 24, 4)
-
-
-def data_of(labels: Path, config: OwnConfig, work: Path) -> OwnData:
-    read = open_data(labels, None, config.fields)
-    pairs = check_data(read)
-    work.mkdir(exist_ok=True)
-    return OwnData(config, read.items, pairs, work / 'pictures.npy')
 
 
 def test_one_command_trains_and_the_bundle_describes(labels: Path, tmp_path: Path) -> None:
@@ -172,76 +163,6 @@ def test_noise_of_zero_gives_the_sentence_as_it_is_and_samples_differ(
     assert len(captions) == len(set(captions)) == 5
 
 
-SHORT = {'objective_steps': 3, 'objective_batch': 4, 'school_steps': 2, 'school_batch': 4}
-
-
-@pytest.mark.parametrize(
-    ('objective', 'decoder'), [('gan', 'transformer'), ('vae', 'transformer'), ('vae_gan', 'lstm')]
-)
-def test_every_objective_trains_and_is_exported(
-    labels: Path, tmp_path: Path, objective: str, decoder: str
-) -> None:
-    config = tmp_path / 'own.yaml'
-    settings = {
-        'height': 64, 'width': 64, 'tokens': 6, 'batch': 4, 'steps': 2, 'min_count': 1,
-        'fields': ROWS, 'decoder': decoder, 'objective': objective,
-        'objective_settings': {**SHORT, 'latent': 3},
-    }  # fmt: skip
-    config.write_text(json.dumps(settings))
-    line = ['train', '--data', str(labels), '--config', str(config)]
-    model = tmp_path / 'model'
-    assert main([*line, '--output', str(model), '--work', str(tmp_path / 'work')]) == 0
-    assert (model / 'judge.onnx').exists() == (objective != 'vae')
-    backend = OnnxRuntimeBackend(Bundle.load(model), threads=1)
-    chances = backend.chances
-    assert ('latent' in chances) == (objective != 'gan')
-    image = np.random.default_rng(2).integers(0, 256, (1, 64, 64, 3), dtype=np.uint8)
-    plain = backend.run(image)
-    nothing = {n: np.zeros((1, *size), np.float32) for n, size in chances.items()}
-    same = backend.run_samples(image, nothing)
-    backend.close()
-    assert np.array_equal(plain.tokens, same.tokens)
-    cv2.imwrite(str(tmp_path / 'a.png'), image[0])
-    assert main(['image', str(tmp_path / 'a.png'), '--model', str(model), '-q']) == 0
-
-
-@pytest.mark.parametrize('objective', ['gan', 'vae'])
-def test_a_resumed_objective_ends_with_the_weights_of_an_uninterrupted_one(
-    labels: Path, tmp_path: Path, objective: str
-) -> None:
-    config = replace(SMALL, objective=objective, objective_settings={**SHORT, 'latent': 3})
-
-    def start(name: str) -> OwnObjectiveRun:
-        torch.manual_seed(3)
-        data = data_of(labels, config, tmp_path / name)
-        model = new_model(config, len(data.vocabulary))
-        return OwnObjectiveRun(config, model, data, tmp_path / name)
-
-    whole = start('whole')
-    whole.train()
-    first = start('parts')
-    for _ in range(2):
-        first.take_step()
-    first.save()
-    second = start('parts')
-    second.resume()
-    assert second.step == 2
-    second.train()
-    for name, value in whole.trained.state_dict().items():
-        assert torch.equal(value, second.trained.state_dict()[name]), name
-
-
-def test_an_objective_moves_the_words_and_leaves_the_fields(labels: Path, tmp_path: Path) -> None:
-    config = replace(SMALL, objective='gan', objective_settings=SHORT)
-    data = data_of(labels, config, tmp_path / 'work')
-    model = new_model(config, len(data.vocabulary))
-    before = {k: v.clone() for k, v in model.state_dict().items()}
-    OwnObjectiveRun(config, model, data, tmp_path / 'work').train()
-    moved = {k for k, v in model.state_dict().items() if not torch.equal(v, before[k])}
-    assert moved
-    assert all(name.startswith('decoder.') for name in moved)
-
-
 def test_streams_and_overlays_take_descriptions_without_roads(tmp_path: Path) -> None:
     write_own_model(tmp_path / 'own')
     stream = SceneStream('camera')
@@ -343,7 +264,10 @@ def test_facts_are_read_back_from_every_wording() -> None:
      'encoder_kind: nanodet\nheight: 96', 'encoder_rate: -1', 'learning_rate: 0', '- 1',
      'batch: 0', 'a: [', 'fields: {a: b}', 'steps: true', 'objective: self_critical',
      'objective_settings: [latent]', 'objective_settings: {laten: 3}',
-     'objective_settings: {latent: many}'],
+     'objective_settings: {latent: many}', 'objective_settings: {latent: 0}',
+     'objective_settings: {adversarial_gradient: hope}', 'pretrain_steps: -1',
+     'objective_settings: {objective_batch: 0}', 'encoder_kind: dense', 'dropout: 2.0',
+     'seed: -1', 'average: 5', 'brightness: .nan', 'held_out: 0.95', 'steps: -1'],
 )  # fmt: skip
 def test_configurations_that_are_none_are_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / 'c.yaml'

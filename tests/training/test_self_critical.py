@@ -3,6 +3,7 @@
 """Rewards: better sentences get likelier, false claims cost, sentences about like frames help."""
 
 from collections.abc import Mapping
+import math
 from typing import Any
 
 import pytest
@@ -50,6 +51,13 @@ def test_policy_loss_makes_the_better_sentence_likelier() -> None:
     assert step[0, 0].softmax(0)[5] > 1 / 8
     assert step[1, 0].softmax(0)[6] < 1 / 8
     assert (logits.grad[:, 2] == 0).all()  # behind the end nothing counts
+
+
+def test_policy_loss_by_hand() -> None:
+    tokens = torch.tensor([[BOS, 5, EOS, PAD], [BOS, 6, 7, EOS]])
+    # Eight words, all as likely: 2 and 3 words of log 8 nats, gains of 2 and -1, by 5 words.
+    found = policy_loss(torch.zeros(2, 3, 8), tokens, torch.tensor([[2.0, -1.0]]))
+    assert float(found) == pytest.approx((2 * 2 - 3) * math.log(8) / 5)
 
 
 def test_own_sentence_is_worth_most_and_a_false_claim_costs() -> None:

@@ -126,6 +126,11 @@ class Captioner(nn.Module):
         found = Features(c4, c5, levels[2], boxes, classes, scores, features, colours)
         return found, heads
 
+    @property
+    def facts(self) -> int:
+        """Tokens that the memory ends in: one of every field, and one of all."""
+        return len(FIELDS) + 1
+
     def memory_of(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return what the decoder reads of pictures (B, H, W, 3): memory and attention bias."""
         scene = self.scene(self.perceive(image))

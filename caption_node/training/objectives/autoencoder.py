@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-DENSE_SIDE = 64
-"""Pixels of a picture's side for the dense encoder."""
+from caption_node.training.config import DENSE_SIDE
+
 _SQUARE = 8
 
 

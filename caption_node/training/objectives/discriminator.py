@@ -17,12 +17,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from caption_node.description import FIELDS
 from caption_node.training.model.latent import pooled
 from caption_node.vocabulary import BOS, PAD
 
 OWN, STRANGE, MADE = range(3)
-_FACTS = len(FIELDS) + 1
 _CALM = 0.4
 """Keeps first matches within what a logit tells."""
 _SURE = 1e4
@@ -39,12 +37,16 @@ class Discriminator(nn.Module):
 
     :param words: V, size of the vocabulary.
     :param width: D, channels of the memory.
+    :param facts: F, tokens that the memory ends in: one of every field, and one of all.
     :param size: Its own channels.
     :param dropout: High, since there are few written sentences and they are soon known by heart.
     """
 
-    def __init__(self, words: int, width: int, size: int = 96, dropout: float = 0.5) -> None:
+    def __init__(
+        self, words: int, width: int, facts: int, size: int = 96, dropout: float = 0.5
+    ) -> None:
         super().__init__()
+        self.count = facts
         self.words = nn.Linear(words, size, bias=False)
         nn.init.normal_(self.words.weight, std=0.3)
         self.runs = nn.ModuleList(nn.Conv1d(size, size, 3, padding=1) for _ in range(2))
@@ -52,7 +54,7 @@ class Discriminator(nn.Module):
             nn.LayerNorm(width),
             nn.Dropout(dropout),
             nn.Flatten(),
-            nn.Linear(_FACTS * width, size),
+            nn.Linear(facts * width, size),
         )
         self.things = nn.Sequential(
             nn.LayerNorm(width),
@@ -86,11 +88,11 @@ class Discriminator(nn.Module):
         """
         Return what scenes show, (B, size).
 
-        :param memory: (B, M, D); it ends in a token of every field, and one of all.
+        :param memory: (B, M, D); it ends in the F tokens of fields and of all.
         :param scene_bias: (B, 1, 1, M), hides absent tokens.
         """
-        seen: Tensor = self.facts(memory[:, -_FACTS:]) + self.things(pooled(memory, scene_bias))
-        return seen * _CALM
+        facts: Tensor = self.facts(memory[:, -self.count :])
+        return (facts + self.things(pooled(memory, scene_bias))) * _CALM
 
     def matches(self, read: Tensor, seen: Tensor) -> Tensor:
         """Return the logits of every sentence being about every scene, (sentences, scenes)."""

@@ -41,7 +41,7 @@ class Adversarial(Likelihood):
     def __init__(self, config: TrainConfig, model: Describer) -> None:
         super().__init__(config, model)
         words = len(model.decoder.bias)
-        self.discriminator = Discriminator(words, model.config.width)
+        self.discriminator = Discriminator(words, model.config.width, model.facts)
         self.parts['discriminator'] = self.discriminator
 
     def prepare(self, draw: Draw) -> None:

@@ -8,7 +8,8 @@ weights stay in it at the end.
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+import hashlib
 import math
 from typing import Any
 
@@ -17,7 +18,7 @@ import torch
 from torch import nn
 
 from caption_node.errors import ConfigError
-from caption_node.training.config import TrainConfig
+from caption_node.training.config import OBJECTIVE_KEYS, TrainConfig
 from caption_node.training.memory import digest_of
 from caption_node.training.objectives.choice import new_objective
 from caption_node.training.objectives.protocol import Objective, Scenes, Spoken
@@ -31,18 +32,33 @@ _TELL_EVERY = 20
 _KEEP = 0.99
 _DRAW_SEED, _SCHOOL_SEED = 17, 19
 _TRIES = 4
+_SETTINGS = (
+    'seed', 'weight_decay', 'label_smoothing', 'memory_drop', 'memory_noise', 'consensus_share',
+    'consensus_warmth', 'reward_samples', 'reward_keep', 'reward_neighbours', 'reward_own',
+    'claim_penalty', 'form_penalty',
+)  # fmt: skip
+"""What else a run goes by, beside the settings of objectives."""
 
 
 class ObjectiveStage(Stage):
     """
     Steps of an objective; subclasses draw what it learns from.
 
-    :param begin: The weights that it begins with; another beginning has a checkpoint of its own.
+    A beginning, settings or sentences that are others have a checkpoint of their own: to go on
+    from it would mix two runs.
+
+    :param begin: The weights that it begins with.
+    :param sentences: All that it may learn from.
     :param tell: Takes phase, step and figures now and then.
     """
 
     def __init__(
-        self, config: TrainConfig, objective: Objective, begin: nn.Module, tell: Tell
+        self,
+        config: TrainConfig,
+        objective: Objective,
+        begin: nn.Module,
+        sentences: Iterable[str],
+        tell: Tell,
     ) -> None:
         self.config, self.objective, self.tell = config, objective, tell
         trained: nn.ModuleDict = objective.parts
@@ -56,7 +72,8 @@ class ObjectiveStage(Stage):
             for name, part in trained.items()
         ]
         optimiser = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
-        file = config.work / f'objective-{config.objective}-{digest_of(begin)}.pt'
+        mark = run_digest(config, begin, sentences)
+        file = config.work / f'objective-{config.objective}-{mark}.pt'
         super().__init__(f'objective {config.objective}', trained, optimiser, file, _KEEP)
 
     @abstractmethod
@@ -117,6 +134,15 @@ class ObjectiveStage(Stage):
         self.trained.eval()
 
 
+def run_digest(config: TrainConfig, begin: nn.Module, sentences: Iterable[str]) -> str:
+    """Return what tells a run from others: where it begins, its settings, its sentences."""
+    settings = {name: getattr(config, name) for name in (*OBJECTIVE_KEYS, *_SETTINGS)}
+    digest = hashlib.sha256(f'{digest_of(begin)} {settings!r}'.encode())
+    for text in sentences:
+        digest.update(text.encode('utf-8', 'replace') + b'\0')
+    return digest.hexdigest()[:12]
+
+
 class ObjectiveRun(ObjectiveStage):
     """
     The last part of the sentence stage.
@@ -134,7 +160,8 @@ class ObjectiveRun(ObjectiveStage):
         # Before a latent is made: these very weights, or another run would be gone on with.
         begin = nn.ModuleList([warm.model.scene, warm.model.decoder])
         objective = new_objective(config, warm.model, warm.vocabulary, warm.judge)
-        super().__init__(config, objective, begin, tell)
+        said = [f'{name}: {text}' for name, text in sorted(self.others.items())]
+        super().__init__(config, objective, begin, said, tell)
 
     def draw(self, rng: np.random.Generator, size: int = 0, consensus: bool = True) -> Spoken:
         """See :meth:`ObjectiveStage.draw`."""

@@ -30,7 +30,8 @@ class AdversarialVariational(Variational):
 
     def __init__(self, config: TrainConfig, model: Describer) -> None:
         super().__init__(config, model)
-        self.discriminator = Discriminator(len(model.decoder.bias), model.config.width)
+        words = len(model.decoder.bias)
+        self.discriminator = Discriminator(words, model.config.width, model.facts)
         self.parts['discriminator'] = self.discriminator
 
     def prepare(self, draw: Draw) -> None:

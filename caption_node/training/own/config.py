@@ -4,7 +4,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-import math
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,17 @@ import yaml
 from caption_node.datasets.fields import read_table
 from caption_node.description import Field
 from caption_node.errors import ConfigError
-from caption_node.training.config import CHOICES, RANDOM, objective_settings
+from caption_node.training.config import CHOICES, DENSE_SIDE, RANDOM, objective_settings
+from caption_node.training.limits import check_settings
 from caption_node.vocabulary import TOKENIZERS
 
 SMALL = 'small'
+DENSE = 'dense'
+PLAIN = (SMALL, DENSE)
+"""Encoders that begin at random and bring no detector."""
 _CHOICES = {
     'tokenizer': tuple(TOKENIZERS),
-    'encoder_kind': (SMALL, *CHOICES['encoder_kind']),
+    'encoder_kind': (*PLAIN, *CHOICES['encoder_kind']),
     'decoder': CHOICES['decoder'],
     'objective': ('mle', 'gan', 'vae', 'vae_gan'),
 }
@@ -34,9 +37,10 @@ class OwnConfig:
     :param licence: Terms of the weights, for the manifest.
     :param tokenizer: ``words``, or ``characters`` for writing without spaces.
     :param fields: Table of fields; empty: sentences only.
-    :param encoder_kind: ``small``, a plain CNN, or one of ``training.model.encoders.ENCODERS``.
+    :param encoder_kind: ``small``, a plain CNN, ``dense``, dense layers over 64 x 64 pixels, or
+        one of ``training.model.encoders.ENCODERS``.
     :param encoder: File that the encoder begins with, see ``docs/networks.md``; ``random``: none,
-        and always so for ``small``.
+        and always so for ``small`` and ``dense``.
     :param encoder_rate: Peak learning rate of an encoder from a file; 0 takes its features as
         they are. A random one learns at ``learning_rate`` unless this says otherwise.
     :param decoder: ``transformer`` or ``lstm``.
@@ -52,6 +56,9 @@ class OwnConfig:
     :param hold_splits: Splits that train nothing at all.
     :param shift: Pictures are moved by up to this share of their size while training.
     :param brightness: And made brighter or darker by up to this share.
+    :param pretrain_steps: Steps in which the encoder puts spoilt pictures right, before captions.
+    :param unlabelled: Folder of further pictures for them, without captions; empty: none.
+    :param hidden_share: Share of a picture's squares that are hidden in them.
     """
 
     name: str = 'own'
@@ -81,6 +88,9 @@ class OwnConfig:
     contrast_weight: float = 0.1
     shift: float = 0.04
     brightness: float = 0.15
+    pretrain_steps: int = 0
+    unlabelled: str = ''
+    hidden_share: float = 0.5
     average: float = 0.995
     seed: int = 1
     device: str = 'cpu'
@@ -123,22 +133,20 @@ def _check(path: Path, config: OwnConfig) -> None:
             raise ConfigError(
                 f'{path}: no {name} {getattr(config, name)!r}', 'there are: ' + ', '.join(choices)
             )
-    if config.encoder_kind == SMALL and config.encoder != RANDOM:
+    if config.encoder_kind in PLAIN and config.encoder != RANDOM:
         raise ConfigError(
             f'{path}: encoder {config.encoder!r} needs its encoder_kind',
-            'there are: ' + ', '.join(_CHOICES['encoder_kind'][1:]) + '; small begins at random',
+            'there are: ' + ', '.join(CHOICES['encoder_kind']) + '; others begin at random',
         )
+    if config.encoder_kind == DENSE and (config.height, config.width) != (DENSE_SIDE, DENSE_SIDE):
+        raise ConfigError(f'{path}: dense takes height and width of {DENSE_SIDE}')
     for side in ('height', 'width'):
         step = 64 if config.encoder_kind == 'nanodet' else 32
         if not 64 <= getattr(config, side) <= 2048 or getattr(config, side) % step:
             raise ConfigError(f'{path}: {side} should be a multiple of {step}, 64 to 2048')
-    for name in ('batch', 'tokens', 'threads', 'min_count'):
-        if getattr(config, name) < 1:
-            raise ConfigError(f'{path}: {name} should be 1 or more')
-    if not 0 <= config.held_out < 0.9 or config.steps < 0:
-        raise ConfigError(f'{path}: held_out lies in 0..0.9, and steps are 0 or more')
-    if not (config.learning_rate > 0 and 0 <= config.encoder_rate < math.inf):
-        raise ConfigError(f'{path}: learning_rate is above 0, encoder_rate 0 or more')
+    check_settings(path, vars(config))
+    if not config.held_out < 0.9:
+        raise ConfigError(f'{path}: held_out lies in 0..0.9')
 
 
 def _convert(kind: str, value: Any) -> Any:

@@ -58,9 +58,7 @@ class OwnData:
         # A copy of a picture that never trains does not train either: it would give that one away.
         apart = {groups[k] for k, i in enumerate(items) if i.split in config.hold_splits}
         kept = [
-            k
-            for k, i in enumerate(items)
-            if i.usable and i.captions and groups[k] not in apart
+            k for k, i in enumerate(items) if i.usable and i.captions and groups[k] not in apart
         ]
         self.config = config
         self.items = [items[k] for k in kept]

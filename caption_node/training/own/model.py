@@ -22,9 +22,12 @@ from caption_node.training.model.latent import Latent
 from caption_node.training.model.nanodet import NanoDet
 from caption_node.training.model.scene import GridEncoder, SceneConfig
 from caption_node.training.model.writing import for_each
+from caption_node.training.objectives.autoencoder import DenseEncoder
+from caption_node.training.own.config import DENSE
 
 _CHANNELS = (16, 32, 64, 96)
 _BOXES = 32
+_DENSE_TOKENS = 6
 
 
 @dataclass
@@ -69,6 +72,21 @@ class SmallEncoder(nn.Module):
         """(B, 3, H, W) float 0..255 to (B, M, D)."""
         x = self.out(self.layers((rgb - 128) / 64)) + self.place
         return self.norm(x.flatten(2).transpose(1, 2))
+
+
+class DenseFeatures(nn.Module):
+    """A few tokens from one code of 64 x 64 pixels through dense layers alone; no grid."""
+
+    def __init__(self, config: SceneConfig) -> None:
+        super().__init__()
+        self.encoder = DenseEncoder(config.width)
+        self.out = nn.Linear(config.width, _DENSE_TOKENS * config.width)
+        self.norm = nn.LayerNorm(config.width)
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        """(B, 3, 64, 64) float 0..255 to (B, 6, D)."""
+        tokens: Tensor = self.out(F.relu(self.encoder(rgb / 255)))
+        return self.norm(tokens.reshape(-1, _DENSE_TOKENS, self.norm.normalized_shape[0]))
 
 
 class NanoDetFeatures(nn.Module):
@@ -116,7 +134,7 @@ class BackboneFeatures(nn.Module):
 def new_encoder(config: SceneConfig, detector: Detector | None) -> nn.Module:
     """Return what makes tokens of pixels, all of one shape to those that read them."""
     if detector is None:
-        return SmallEncoder(config)
+        return DenseFeatures(config) if config.encoder == DENSE else SmallEncoder(config)
     if isinstance(detector, NanoDet):
         return NanoDetFeatures(config, detector)
     return BackboneFeatures(config, detector)
@@ -153,6 +171,11 @@ class OwnCaptioner(nn.Module):
         kind = DECODERS[config.decoder]
         self.decoder = kind(config, words, nobody, nobody.T, nobody[0])
         self.latent = Latent(config) if config.latent else None
+
+    @property
+    def facts(self) -> int:
+        """Tokens that the memory ends in: one of every field, and one of all."""
+        return self.queries.shape[1]
 
     def memory_of(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return what the decoder reads of pictures (B, H, W, 3): memory and attention bias."""

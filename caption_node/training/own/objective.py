@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import torch
+from torch import nn
 
 from caption_node.training.config import TrainConfig
 from caption_node.training.objectives.choice import new_objective
@@ -30,8 +31,13 @@ class OwnObjectiveRun(ObjectiveStage):
     def __init__(self, config: OwnConfig, model: OwnCaptioner, data: OwnData, work: Path) -> None:
         self.model, self.data = model, data
         settings = settings_of(config, work)
+        # Before a latent is made: these very weights, or another run would be gone on with.
+        begin = nn.ModuleList(model.children())
         objective = new_objective(settings, model, data.vocabulary, None)
-        super().__init__(settings, objective, model.decoder, tell)
+        said = [
+            f'{data.items[k].id}: {c.text}' for k in data.train for c in data.items[k].captions
+        ]
+        super().__init__(settings, objective, begin, said, tell)
 
     def draw(self, rng: np.random.Generator, size: int = 0, consensus: bool = True) -> Spoken:
         """See :meth:`ObjectiveStage.draw`; every caption is an annotator's own."""

@@ -20,18 +20,21 @@ from caption_node.errors import ConfigError
 from caption_node.training.calibrate import fit_logistic, fit_temperatures
 from caption_node.training.config import RANDOM
 from caption_node.training.export import write_bundle
+from caption_node.training.limits import check_device
 from caption_node.training.model.encoders import load_detector
 from caption_node.training.model.scene import SceneConfig
 from caption_node.training.objectives.judge_export import JUDGE_FILE, write_judge
 from caption_node.training.objectives.mle import SentenceEncoder, contrast_loss, word_loss
-from caption_node.training.own.config import SMALL, OwnConfig
+from caption_node.training.own.config import PLAIN, OwnConfig
 from caption_node.training.own.data import OwnBatch, OwnData
 from caption_node.training.own.model import OwnCaptioner, field_loss
 from caption_node.training.own.objective import OwnObjectiveRun
+from caption_node.training.own.pretraining import PretrainRun
 from caption_node.training.progress import Journal, log
 from caption_node.training.stage import Stage
 from caption_node.vocabulary import PAD, split_words
 
+CHECKPOINT = 'checkpoint.pt'
 FEWEST = 10
 """Pictures below which there is nothing to learn from."""
 _SAVE_EVERY = 100
@@ -51,7 +54,7 @@ class OwnRun(Stage):
         optimiser = torch.optim.AdamW(
             _groups(config, trained), lr=config.learning_rate, weight_decay=config.weight_decay
         )
-        super().__init__('own', trained, optimiser, work / 'checkpoint.pt', config.average)
+        super().__init__('own', trained, optimiser, work / CHECKPOINT, config.average)
 
     def train(self) -> None:
         """Take all steps that remain; then put the averaged weights in place."""
@@ -131,6 +134,7 @@ def train_own(
     """
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
+    check_device(config.name, config.device)
     try:
         work.mkdir(parents=True, exist_ok=True)
         data = OwnData(config, items, pairs, work / 'pictures.npy')
@@ -147,17 +151,7 @@ def train_own(
         f'{len(data.vocabulary)} words, {len(config.fields)} fields'
     )
     model = new_model(config, len(data.vocabulary)).to(config.device)
-    run = OwnRun(config, model, data, work)
-    run.resume()
-    run.train()
-    if config.objective != 'mle':
-        last = OwnObjectiveRun(config, model, data, work)
-        last.resume()
-        last.train()
-        judge = dict(last.trained.named_children()).get('discriminator')
-        if judge is not None:
-            write_judge(output / JUDGE_FILE, model, judge, data.vocabulary)
-            model.to(config.device)
+    _learn(config, model, data, output, work)
     settings = calibrate_own(config, model, data)
     settings['training'] = {
         'steps': config.steps,
@@ -173,6 +167,31 @@ def train_own(
         output, model, vocabulary, config.name, config.licence, settings, dict(config.fields)
     )
     log(f'wrote {output}')
+
+
+def _learn(
+    config: OwnConfig, model: OwnCaptioner, data: OwnData, output: Path, work: Path
+) -> None:
+    """Take all steps: of pictures alone, of captions, and of another objective."""
+    if config.pretrain_steps and not (work / CHECKPOINT).exists():
+        first = PretrainRun(config, model, data, work)
+        log(f'{first.count} pictures for pre-training')
+        first.resume()
+        first.train()
+    run = OwnRun(config, model, data, work)
+    run.resume()
+    run.train()
+    judge = None
+    if config.objective != 'mle' or config.objective_settings:
+        last = OwnObjectiveRun(config, model, data, work)
+        last.resume()
+        last.train()
+        judge = dict(last.trained.named_children()).get('discriminator')
+    if judge is not None:
+        write_judge(output / JUDGE_FILE, model, judge, data.vocabulary)
+        model.to(config.device)
+    else:
+        (output / JUDGE_FILE).unlink(missing_ok=True)
 
 
 def new_model(config: OwnConfig, words: int) -> OwnCaptioner:
@@ -192,7 +211,7 @@ def new_model(config: OwnConfig, words: int) -> OwnCaptioner:
         decoder=config.decoder,
     )
     detector = None
-    if config.encoder_kind != SMALL:
+    if config.encoder_kind not in PLAIN:
         detector = load_detector(config.encoder_kind, Path(config.encoder))
         if config.encoder != RANDOM and not config.encoder_rate:
             detector.requires_grad_(False)
@@ -259,8 +278,11 @@ def _keep_what_fits(work: Path, config: OwnConfig, data: OwnData) -> None:
     """Drop a checkpoint of other data or settings: to go on from it would mix two runs."""
     digest = hashlib.sha256(repr((config, data.vocabulary.words, len(data.items))).encode())
     for item in data.items:
-        digest.update(repr((item.id, item.values, item.captions)).encode('utf-8', 'replace'))
+        file = item.path.stat()
+        about = (item.id, item.values, item.captions, file.st_size, file.st_mtime_ns)
+        digest.update(repr(about).encode('utf-8', 'replace'))
     mark = work / 'run.txt'
     if not mark.exists() or mark.read_text(encoding='utf-8') != digest.hexdigest():
-        (work / 'checkpoint.pt').unlink(missing_ok=True)
+        for old in work.glob('*.pt'):
+            old.unlink(missing_ok=True)
         mark.write_text(digest.hexdigest(), encoding='utf-8')
