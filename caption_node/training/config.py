@@ -22,6 +22,7 @@ CHOICES = {
     'decoder': ('transformer', 'lstm'),
     'objective': ('self_critical', 'mle', 'gan', 'vae', 'vae_gan'),
 }
+_AS_RARE = ('time', 'weather', 'surface', 'intersection', 'parked', 'oncoming')
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class TrainConfig:
     :param prior_corrected: Fields whose rare values are published as rare as they were among
         the training samples, although training weighed them up.
     :param night_share: How many pictures in use are taken to be by night; training simulates more.
+    :param flag_share: The same of flags, by field; fewer than in training where unknown cameras
+        make the model claim one too often.
     :param sentence_layouts: Synthetic layouts that the second stage makes up; 0 leaves them out.
     :param layout_steps: Steps on layouts alone; then on frames, on both mixed, and for rewards.
     :param memory_drop: Share of the memory's tokens that are hidden from the decoder at random.
@@ -120,10 +123,9 @@ class TrainConfig:
     field_weight: float = 2.0
     contrast_weight: float = 0.2
     hide_boxes: float = 0.1
-    prior_corrected: list[str] = field(
-        default_factory=lambda: ['time', 'weather', 'surface', 'intersection', 'parked']
-    )
+    prior_corrected: list[str] = field(default_factory=lambda: list(_AS_RARE))
     night_share: float = 0.2
+    flag_share: dict[str, float] = field(default_factory=dict)
     average: float = 0.998
     encoder_steps: int = 0
     encoder_batch: int = 16
@@ -259,10 +261,14 @@ def load_config(path: Path) -> TrainConfig:
 
 def _check_shares(config: TrainConfig, path: Path) -> None:
     """Find out now what would stop a run only after hours of caching."""
-    if not 0 < config.night_share < 1:
+    flags = [n for n, f in FIELDS.items() if f.kind == 'boolean']
+    if unknown := sorted(set(config.flag_share) - set(flags)):
         raise ConfigError(
-            f'{path}: night_share should be between 0 and 1, not {config.night_share}'
+            f'{path}: flag_share: {", ".join(unknown)} is no flag', 'flags: ' + ', '.join(flags)
         )
+    for name, share in {'night_share': config.night_share, **config.flag_share}.items():
+        if not 0 < share < 1:
+            raise ConfigError(f'{path}: {name} should be between 0 and 1, not {share}')
     spoken = [n for n, f in FIELDS.items() if f.kind != 'count']
     strange = sorted(set(config.implied_share) - set(spoken))
     if strange:

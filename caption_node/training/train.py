@@ -42,6 +42,7 @@ from caption_node.training.model.encoders import load_detector
 from caption_node.training.model.roles import DERIVED
 from caption_node.training.model.scene import SCENE_WIDTH, Features, SceneConfig, field_starts
 from caption_node.training.objectives.mle import SentenceEncoder, contrast_loss, word_loss
+from caption_node.training.prior import prior_for
 from caption_node.training.progress import Journal, log
 from caption_node.training.render_store import stored_renders
 from caption_node.training.sentences import train_sentences
@@ -150,44 +151,6 @@ def losses(
         'contrast': float(contrast.detach()),
     }
     return total, parts
-
-
-def prior_of(weights: dict[str, torch.Tensor], corrected: Sequence[str]) -> torch.Tensor:
-    """
-    Return what undoes the weights of rare values in the logits.
-
-    Source: Long-tail learning via logit adjustment, arXiv 2007.07314.
-
-    :param weights: As :func:`~caption_node.training.objectives.mle.field_weights` gives them.
-    :param corrected: Fields whose values are to be as rare as they were in training; no counts.
-    :returns: (S,), 0 for all other fields.
-    """
-    prior = torch.zeros(SCENE_WIDTH)
-    for name in corrected:
-        start, odds = field_starts()[name], -weights[name].log()
-        if FIELDS[name].kind == 'boolean':
-            odds = odds[1:] - odds[:1]
-        prior[start : start + FIELDS[name].width] = odds
-    return prior
-
-
-def night_prior(targets: torch.Tensor, share: float) -> torch.Tensor:
-    """
-    Return what makes nights as frequent as they are in use, not as they are simulated.
-
-    Source: Adjusting the outputs of a classifier to new a priori probabilities, Saerens 2002.
-
-    :param targets: (N, fields) int64 class numbers of the training samples.
-    :param share: Of nights in use, between 0 and 1.
-    :returns: (S,), 0 but for ``time`` night.
-    """
-    values = FIELDS['time'].values
-    nights = targets[:, list(FIELDS).index('time')] == values.index('night')
-    trained = min(max(float(nights.float().mean()), 1e-3), 1 - 1e-3)
-    prior = torch.zeros(SCENE_WIDTH)
-    odds = math.log(share / (1 - share)) - math.log(trained / (1 - trained))
-    prior[field_starts()['time'] + values.index('night')] = odds
-    return prior
 
 
 def share_of(named: Mapping[str, float]) -> torch.Tensor:
@@ -319,10 +282,7 @@ def train(config: TrainConfig) -> None:
     own = {r.id for r in frames.real}
     kept = [i for i, row in enumerate(info) if is_held_out(row['id']) and row['id'] in own]
     batches = Batches(cache, vocabulary, used, model.config.tokens)
-    weights = field_weights(batches.targets[batches.indices])
-    prior = prior_of(weights, config.prior_corrected)
-    nights = night_prior(batches.targets[batches.indices], config.night_share)
-    model.scene.prior.copy_(prior + nights)
+    model.scene.prior.copy_(prior_for(config, batches.targets[batches.indices]))
     model.scene.share.copy_(share_of(config.derived_share))
     # Each frame once: variants of it are no further evidence.
     once = list({info[i]['id']: i for i in used if info[i]['id'] in own}.values())

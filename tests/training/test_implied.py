@@ -77,6 +77,8 @@ def test_a_share_scales_what_is_implied() -> None:
         ('implied_share: {colour: 1.0}', 'colour'),
         ('night_share: 0.0', 'night_share'),
         ('night_share: 1.0', 'night_share'),
+        ('flag_share: {parked: 0.0}', 'parked'),
+        ('flag_share: {road: 0.5}', 'road'),
     ],
 )
 def test_shares_that_make_no_sense_are_refused_at_once(

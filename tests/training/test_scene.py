@@ -15,7 +15,8 @@ from caption_node.training.model.detection import SCHEMA_COLUMNS
 from caption_node.training.model.nanodet import NanoDet
 from caption_node.training.model.roles import DERIVED, ObjectRoles
 from caption_node.training.model.scene import Features, SceneConfig, derived_columns, field_starts
-from caption_node.training.train import count_what_is_published, prior_of
+from caption_node.training.prior import prior_of
+from caption_node.training.train import count_what_is_published
 from caption_node.vocabulary import SPECIAL, Vocabulary
 
 CAR = OBJECT_CLASSES.index('car')

@@ -22,7 +22,8 @@ from caption_node.training.model.detection import SCHEMA_COLUMNS
 from caption_node.training.model.nanodet import NanoDet
 from caption_node.training.model.scene import field_starts
 from caption_node.training.objectives.mle import contrast_loss, word_loss
-from caption_node.training.train import Run, learning_rate, night_prior
+from caption_node.training.prior import prior_for, shift_to
+from caption_node.training.train import Run, learning_rate
 from caption_node.vocabulary import BOS, EOS, PAD, UNK, Vocabulary
 
 SIDES = ('left', 'right')
@@ -207,8 +208,21 @@ def test_nights_count_as_often_as_they_are_in_use() -> None:
     targets = torch.zeros(100, len(FIELDS), dtype=torch.int64)
     night = FIELDS['time'].values.index('night')
     targets[:50, list(FIELDS).index('time')] = night
-    prior = night_prior(targets, 0.2)
+    prior = shift_to(targets, 'time', 'night', 0.2)
     column = field_starts()['time'] + night
     assert float(prior[column]) == pytest.approx(float(np.log(0.25)))
     prior[column] = 0
     assert prior.abs().max() == 0
+
+
+def test_flags_count_as_often_as_the_configuration_says() -> None:
+    targets = torch.zeros(100, len(FIELDS), dtype=torch.int64)
+    targets[:50, list(FIELDS).index('parked')] = 1
+    none = Path()
+    plain = TrainConfig('toy', 'none', none, none, none, none, none, prior_corrected=[])
+    shifted = prior_for(replace(plain, flag_share={'parked': 0.2}), targets)
+    moved = shifted - prior_for(plain, targets)
+    column = field_starts()['parked']
+    assert float(moved[column]) == pytest.approx(float(np.log(0.25)))
+    moved[column] = 0
+    assert moved.abs().max() == 0
