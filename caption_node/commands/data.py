@@ -4,12 +4,13 @@
 
 import argparse
 from dataclasses import replace
+from functools import partial
 import importlib.util
 from pathlib import Path
 
 from caption_node.commands.lines import print_line, print_text, say
 from caption_node.commands.progress import Progress
-from caption_node.datasets.checking import check_data, open_data
+from caption_node.datasets.checking import check_against, check_data, open_data
 from caption_node.datasets.items import DataSet
 from caption_node.errors import ConfigError
 from caption_node.training.own.config import OwnConfig, load_own_config
@@ -27,6 +28,10 @@ def run_check(options: argparse.Namespace) -> int:
     if options.tokenizer:
         config = replace(config, tokenizer=options.tokenizer)
     data, _ = checked(options.file, options.images, config, options.quiet)
+    for file in options.against:
+        other = open_data(file, options.against_images, config.fields)
+        with Progress(len(other.items), options.quiet, label=f'against {file.name}') as progress:
+            check_against(data, other, partial(progress.advance, is_error=False))
     summary = dict(data.summary())
     if options.json:
         print_line({**summary, 'problems': [p.to_json() for p in data.problems]})

@@ -33,6 +33,17 @@ def _add_check(actions: 'argparse._SubParsersAction[argparse.ArgumentParser]') -
         choices=TOKENIZERS,
         help='characters: for Chinese and other writing without spaces (default: of the config)',
     )
+    parser.add_argument(
+        '--against',
+        type=Path,
+        nargs='+',
+        default=[],
+        metavar='FILE',
+        help='other label files, of data that are to judge the model: no picture may be in both',
+    )
+    parser.add_argument(
+        '--against-images', type=Path, metavar='DIR', help='folder of their pictures'
+    )
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     parser.add_argument('-q', '--quiet', action='store_true', help='no progress')
     parser.set_defaults(module='caption_node.commands.data', function='run_check')

@@ -10,7 +10,7 @@ from pathlib import Path
 import re
 import unicodedata
 
-from caption_node.datasets.alike import Look, look_at, near_pairs
+from caption_node.datasets.alike import Look, groups_of, look_at, near_pairs
 from caption_node.datasets.coco import read_coco
 from caption_node.datasets.items import DataSet, Item
 from caption_node.datasets.languages import looks_english
@@ -180,17 +180,14 @@ def _check_language(data: DataSet, tokenizer: str) -> None:
 
 def _check_pictures(data: DataSet, step: Callable[[], None]) -> list[tuple[int, int]]:
     files = Counter(os.path.normpath(i.file) for i in data.items)
-    looks: list[Look] = []
-    seen: list[int] = []
-    for k, item in enumerate(data.items):
+    for item in data.items:
         if files[os.path.normpath(item.file)] > 1:
             message = f'{item.file} is listed {files[os.path.normpath(item.file)]} times'
             data.warn('duplicate-picture', message, item.place, item.line)
-        look = _look(data, item)
+        item.look = _look(data, item)
         step()
-        if look is not None:
-            looks.append(look)
-            seen.append(k)
+    seen = [k for k, item in enumerate(data.items) if item.look is not None]
+    looks = [item.look for item in data.items if item.look is not None]
     pairs = [(seen[i], seen[j]) for i, j in near_pairs(looks)]
     for i, j in pairs:
         one, two = data.items[i], data.items[j]
@@ -201,6 +198,36 @@ def _check_pictures(data: DataSet, step: Callable[[], None]) -> list[tuple[int, 
         elif files[os.path.normpath(two.file)] == 1:
             data.warn('near-duplicate', message, two.place, two.line)
     return pairs
+
+
+def check_against(data: DataSet, other: DataSet, step: Callable[[], None] = lambda: None) -> None:
+    """
+    Note pictures that another label file has as well, as of data that are to judge the model.
+
+    :param data: Checked.
+    :param other: As it was read; what is wrong in it is not noted.
+    :param step: Called for every picture of it that was looked at.
+    :raises ConfigError: If none of its pictures can be read.
+    """
+    scratch = DataSet(other.file)
+    for item in other.items:
+        item.look = _look(scratch, item)
+        step()
+    theirs = [i for i in other.items if i.look is not None]
+    if not theirs:
+        why = scratch.problems[0].message if scratch.problems else 'it lists none'
+        raise ConfigError(
+            f'{other.file}: none of its pictures can be read ({why})', 'give --against-images DIR'
+        )
+    ours = [i for i in data.items if i.look is not None]
+    both = [*theirs, *ours]
+    groups = groups_of(len(both), list(near_pairs([i.look for i in both if i.look is not None])))
+    for item, first in zip(ours, groups[len(theirs) :], strict=True):
+        if first < len(theirs):
+            known = both[first]
+            message = f'{item.file} looks like {known.file} of {other.file} (line {known.line})'
+            data.error('leak', message, item.place, item.line)
+    data.problems.sort(key=lambda p: p.line)
 
 
 def _look(data: DataSet, item: Item) -> Look | None:

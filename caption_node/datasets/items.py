@@ -8,6 +8,7 @@ from pathlib import Path
 import re
 from typing import Any, Literal
 
+from caption_node.datasets.alike import Look
 from caption_node.description import Value
 
 Severity = Literal['error', 'warning']
@@ -65,6 +66,7 @@ class Item:
     :param split: Empty where none is given.
     :param values: Field values that could be read; others are not known of this picture.
     :param usable: Whether the picture can be decoded; known once it was looked at.
+    :param look: What copies of it are found by; known then, too.
     """
 
     id: str
@@ -77,6 +79,7 @@ class Item:
     captions: list[Caption] = field(default_factory=list)
     values: dict[str, Value] = field(default_factory=dict)
     usable: bool = True
+    look: Look | None = None
 
 
 @dataclass(slots=True)

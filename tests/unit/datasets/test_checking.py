@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from caption_node.cli import main
 from caption_node.datasets.checking import check_data, open_data
 from caption_node.datasets.fields import read_table
 from caption_node.datasets.items import DataSet
@@ -185,6 +186,23 @@ def test_the_same_picture_in_two_splits_is_a_leak_however_it_was_saved(folder: P
     copy['split'] = 'train'
     data = check(coco(folder, images, [said(k) for k in (0, 1, 2, 7)]))
     assert found(data) == [('warning', 'near-duplicate', 6)]
+
+
+def test_pictures_of_another_file_are_leaks_however_they_were_saved(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / 'held'
+    other.mkdir()
+    brighter = cv2.convertScaleAbs(cv2.imread(str(folder / 'images' / '1.png')), beta=8)
+    cv2.imwrite(str(other / 'copy.jpg'), brighter)
+    (other / 'val.csv').write_text('file,caption\ncopy.jpg,a grey road with a house on the left\n')
+    file = coco(folder, [image(0), image(1)], [said(0), said(1)])
+    command = ['data', 'check', str(file), '-q', '--against', str(other / 'val.csv')]
+    assert main(command) == 1
+    assert 'line 4, image 1: 1.png looks like copy.jpg of' in capsys.readouterr().out
+    (other / 'val.csv').write_text('file,caption\nnone.jpg,a grey road\n')
+    assert main(command) == 1
+    assert 'none of its pictures can be read' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('content', [b'', b'no picture', b'\x89PNG\r\n\x1a\n' + b'\0' * 40])
