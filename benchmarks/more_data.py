@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from caption_node.description import FIELDS, Value
-from caption_node.errors import CaptionError
+from caption_node.errors import CaptionError, ConfigError
 from caption_node.evaluation.fields import score_fields
 from caption_node.pipeline import read_field
 from caption_node.training.config import TrainConfig, load_config
@@ -31,7 +31,6 @@ from caption_node.training.end_to_end import EncoderRun
 from caption_node.training.labels import Record, read_labels
 from caption_node.training.model.captioner import Captioner
 from caption_node.training.model.scene import field_starts
-from caption_node.training.render_store import stored_renders
 from caption_node.training.train import begin, read_frames
 from caption_node.training.weights import NETWORK, load_average, load_network, save_network
 
@@ -49,6 +48,8 @@ def main() -> int:
     options = parser.parse_args()
     try:
         config = load_config(options.config)
+        if len(config.begin) != 1:
+            raise ConfigError(f'{options.config}: begin should name one network to go on from')
         torch.set_num_threads(config.threads)
         tests = {s: read_labels(config.labels, config.frames, [s]) for s in options.splits}
         started = Path(config.begin[0])
@@ -79,8 +80,7 @@ def learn(config: TrainConfig, more: str, share: float, work: Path) -> tuple[Pat
     if not file.exists():
         here = replace(config, work=folder)
         model, vocabulary = begin(here, frames)
-        renders = stored_renders(work / 'renders', config.renders)
-        run = EncoderRun(here, model, vocabulary, [*frames.real, *further], renders)
+        run = EncoderRun(here, model, vocabulary, [*frames.real, *further], frames.renders)
         run.resume()
         run.train()
         model.eval()

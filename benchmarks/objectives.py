@@ -62,11 +62,12 @@ def main() -> int:
     options = parser.parse_args()
     try:
         config = load_config(options.config)
-        model, vocabulary = load_network(options.network or network_of(config))
+        network = options.network or network_of(config)
+        model, vocabulary = load_network(network)
         torch.set_num_threads(config.threads)
         bench = Bench(config, model, vocabulary, options.output)
         for name in [] if options.tables else options.sets or ['val', *bench.sources]:
-            measure_shipped(bench, name)
+            measure_shipped(bench, network.parent, name)
             for seed in options.seeds:
                 run_set(bench, name, seed, options.only)
     except CaptionError as err:
@@ -79,13 +80,14 @@ def main() -> int:
     return 0
 
 
-def measure_shipped(bench: Bench, place: str) -> None:
+def measure_shipped(bench: Bench, folder: Path, place: str) -> None:
     """
     Measure what the model folder beside the network says: by rules, and on ``val`` its own words.
 
     It has trained on the sources, so there only the rules are measured, which learn no words.
+
+    :param folder: The model's; nothing is measured where it is none.
     """
-    folder = Path(next(iter(bench.config.begin), bench.config.output / 'x')).parent
     if not (folder / 'manifest.json').is_file():
         return
     test = bench.test('' if place == 'val' else place)

@@ -3,16 +3,18 @@
 """``caption train``: from labelled frames to a model folder."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 import importlib.util
 import os
 from pathlib import Path
+from typing import Any, TypeVar
 
 from caption_node.commands.lines import say
 from caption_node.errors import ConfigError
 
 INTERRUPTED = 130
+Config = TypeVar('Config')
 
 
 def run_train(options: argparse.Namespace) -> int:
@@ -43,7 +45,7 @@ def run_train(options: argparse.Namespace) -> int:
 
     config = load_config(options.config)
     wanted = {name: getattr(options, name) for name in ('output', 'work', 'device', 'threads')}
-    config = replace(config, **{k: v for k, v in wanted.items() if v is not None})
+    config = _overruled(config, wanted)
     return _interruptible(lambda: train(config))
 
 
@@ -54,7 +56,7 @@ def _train_own(options: argparse.Namespace) -> None:
 
     config = load_own_config(options.config)
     wanted = {name: getattr(options, name) for name in ('device', 'threads')}
-    config = replace(config, **{k: v for k, v in wanted.items() if v is not None})
+    config = _overruled(config, wanted)
     data, pairs = checked(options.data, options.images, config)
     for problem in data.problems:
         say(str(problem))
@@ -62,6 +64,15 @@ def _train_own(options: argparse.Namespace) -> None:
         say(f'{errors} errors in {data.file}: what they are about does not train')
     output = options.output or Path('models') / config.name
     train_own(config, data.items, pairs, output, options.work or Path('runs') / config.name)
+
+
+def _overruled(config: Config, wanted: Mapping[str, Any]) -> Config:
+    """Return a configuration with what the command line says."""
+    from caption_node.training.limits import check_settings
+
+    given = {k: v for k, v in wanted.items() if v is not None}
+    check_settings('command line', given)
+    return replace(config, **given)  # type: ignore[type-var]
 
 
 def _interruptible(run: Callable[[], None]) -> int:

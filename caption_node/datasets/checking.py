@@ -3,7 +3,7 @@
 """Every check of a data set; what is wrong is noted with its line, and nothing stops the rest."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 import os
 from pathlib import Path
@@ -189,15 +189,26 @@ def _check_pictures(data: DataSet, step: Callable[[], None]) -> list[tuple[int, 
     seen = [k for k, item in enumerate(data.items) if item.look is not None]
     looks = [item.look for item in data.items if item.look is not None]
     pairs = [(seen[i], seen[j]) for i, j in near_pairs(looks)]
-    for i, j in pairs:
-        one, two = data.items[i], data.items[j]
-        message = f'{two.file} looks like {one.file} (line {one.line})'
-        if one.split != two.split:
-            message += f', but one is in split {one.split!r}, the other in {two.split!r}'
-            data.error('leak', message, two.place, two.line)
-        elif files[os.path.normpath(two.file)] == 1:
-            data.warn('near-duplicate', message, two.place, two.line)
+    for group in _together(len(data.items), pairs):
+        first = data.items[group[0]]
+        for item in (data.items[k] for k in group[1:]):
+            others = [data.items[k] for k in group if data.items[k].split != item.split]
+            one = others[0] if others else first
+            message = f'{item.file} looks like {one.file} (line {one.line})'
+            if others:
+                message += f', but one is in split {one.split!r}, the other in {item.split!r}'
+                data.error('leak', message, item.place, item.line)
+            elif files[os.path.normpath(item.file)] == 1:
+                data.warn('near-duplicate', message, item.place, item.line)
     return pairs
+
+
+def _together(count: int, pairs: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """Return the groups of two and more pictures that are all but the same."""
+    groups: dict[int, list[int]] = {}
+    for k, first in enumerate(groups_of(count, pairs)):
+        groups.setdefault(first, []).append(k)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def check_against(data: DataSet, other: DataSet, step: Callable[[], None] = lambda: None) -> None:

@@ -3,7 +3,7 @@
 """What values settings of a training run may have; found out when they are read."""
 
 from collections.abc import Mapping
-import math
+from pathlib import Path
 from typing import Any
 
 from caption_node.errors import ConfigError
@@ -22,6 +22,7 @@ _FROM_ONE = (
     'batch', 'encoder_batch', 'sentence_batch', 'reward_batch', 'reward_samples',
     'objective_batch', 'school_batch', 'tokens', 'threads', 'min_count', 'latent',
 )  # fmt: skip
+_MOST = 2.0**32
 _CHOICES = {'adversarial_gradient': ('gumbel', 'policy')}
 
 
@@ -46,8 +47,8 @@ def check_settings(where: object, settings: Mapping[str, Any]) -> None:
 
 def _fault(name: str, value: float) -> str:
     """Say what a number should be, or return an empty text."""
-    if not math.isfinite(value):
-        return 'a finite number'
+    if not abs(value) < _MOST:  # nor is NaN
+        return 'a number of ordinary size'
     if name in _FROM_ONE and value < 1:
         return '1 or more'
     if name in _ABOVE_ZERO or name == 'learning_rate':
@@ -69,9 +70,20 @@ def check_device(where: object, name: str) -> None:
     import torch
 
     try:
-        torch.zeros(1, device=name)
-    except (RuntimeError, AssertionError, NotImplementedError) as err:
-        first = str(err).splitlines()[0]
+        torch.zeros(1, device=name).item()
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as err:
+        first = (str(err) or type(err).__name__).splitlines()[0]
         raise ConfigError(
             f'{where}: device {name!r} cannot be used: {first}', '"cpu" always can'
         ) from err
+
+
+def check_output(folder: Path) -> None:
+    """
+    Refuse a model folder that cannot be one, before hours are spent.
+
+    :raises ConfigError: If it, or a folder that it would lie in, is a file.
+    """
+    for place in (folder, *folder.parents):
+        if place.exists() and not place.is_dir():
+            raise ConfigError(f'{folder} cannot be a folder: {place} is a file')

@@ -20,6 +20,7 @@ import torch
 
 from caption_node.training.config import TrainConfig, load_config
 from caption_node.training.data import Batches, is_held_out
+from caption_node.training.limits import check_device
 from caption_node.training.model.captioner import Captioner
 from caption_node.training.objectives.judge_export import JUDGE_FILE, write_judge
 from caption_node.training.objectives.run import ObjectiveRun
@@ -93,6 +94,7 @@ def _second_stage(config: TrainConfig) -> None:
 
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
+    check_device(config.name, config.device)
     model, vocabulary = load_network(config.work / NETWORK)
     model.to(config.device)
     cache = fill_cache(config, model, read_frames(config))

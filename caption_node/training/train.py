@@ -36,7 +36,7 @@ from caption_node.training.export import DEFAULT_THRESHOLDS, write_bundle
 from caption_node.training.field_loss import field_loss, field_weights
 from caption_node.training.implied import implied_by_labels
 from caption_node.training.labels import Record, read_labels
-from caption_node.training.limits import check_device
+from caption_node.training.limits import check_device, check_output
 from caption_node.training.model.captioner import Captioner
 from caption_node.training.model.encoders import load_detector
 from caption_node.training.model.roles import DERIVED
@@ -265,6 +265,7 @@ def train(config: TrainConfig) -> None:
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     check_device(config.name, config.device)
+    check_output(config.output)
     if not config.begin:
         # A file that is not the encoder's is found out now, not after hours of rendering.
         load_detector(config.encoder_kind, config.encoder)

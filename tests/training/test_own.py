@@ -267,7 +267,9 @@ def test_facts_are_read_back_from_every_wording() -> None:
      'objective_settings: {latent: many}', 'objective_settings: {latent: 0}',
      'objective_settings: {adversarial_gradient: hope}', 'pretrain_steps: -1',
      'objective_settings: {objective_batch: 0}', 'encoder_kind: dense', 'dropout: 2.0',
-     'seed: -1', 'average: 5', 'brightness: .nan', 'held_out: 0.95', 'steps: -1'],
+     'seed: -1', 'average: 5', 'brightness: .nan', 'held_out: 0.95', 'steps: -1',
+     'unlabelled: pictures', 'encoder_rate: 1.0e-4', 'seed: 20261231235959',
+     'steps: 1' + '0' * 400],
 )  # fmt: skip
 def test_configurations_that_are_none_are_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / 'c.yaml'

@@ -27,7 +27,7 @@ from caption_node.scenes.phantoms import (  # noqa: E402
 from caption_node.training.own.data import OwnData  # noqa: E402
 from caption_node.training.own.objective import OwnObjectiveRun  # noqa: E402
 from caption_node.training.own.pretraining import PretrainRun  # noqa: E402
-from caption_node.training.own.run import new_model  # noqa: E402
+from caption_node.training.own.run import learn, new_model  # noqa: E402
 from tests.own_model import ROWS, TABLE  # noqa: E402
 from tests.own_phantoms import SMALL, data_of  # noqa: E402
 
@@ -141,6 +141,75 @@ def test_encoders_learn_without_captions_first_and_go_on_where_they_were(
     rest.train()
     for key, value in rest.trained.state_dict().items():
         torch.testing.assert_close(value, whole.trained.state_dict()[key], msg=key)
+
+
+def test_a_run_that_was_killed_behind_pretraining_ends_with_the_same_weights(
+    labels: Path, tmp_path: Path
+) -> None:
+    config = replace(SMALL, pretrain_steps=2, steps=3)
+
+    def learnt(work: Path) -> dict[str, torch.Tensor]:
+        data = data_of(labels, config, work)
+        torch.manual_seed(1)
+        model = new_model(config, len(data.vocabulary))
+        learn(config, model, data, tmp_path / 'model', work)
+        return model.state_dict()
+
+    whole = learnt(tmp_path / 'work')
+    (tmp_path / 'work' / 'checkpoint.pt').unlink()
+    torch.rand(7)
+    again = learnt(tmp_path / 'work')
+    for key, value in whole.items():
+        assert torch.equal(value, again[key]), key
+
+
+def test_published_weights_learn_at_their_own_rate_or_not_at_all(
+    labels: Path, tmp_path: Path
+) -> None:
+    config = replace(SMALL, encoder_kind='resnet18', pretrain_steps=1, encoder_rate=1e-5)
+    data = data_of(labels, config, tmp_path / 'work')
+    run = PretrainRun(config, new_model(config, len(data.vocabulary)), data, tmp_path / 'work')
+    run.take_step()
+    slow, fast = sorted(group['lr'] for group in run.optimiser.param_groups)
+    assert slow == pytest.approx(fast * 1e-5 / config.learning_rate)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'named'),
+    [
+        (['--threads', '0'], 'threads'),
+        (['--device', 'potato'], 'device'),
+        (['--device', 'meta'], 'device'),
+        (['--output', '{file}/model'], 'is a file'),
+    ],
+)
+def test_what_cannot_be_used_is_refused_before_anything_is_learnt(
+    labels: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    named: str,
+) -> None:
+    file = tmp_path / 'file'
+    file.write_text('')
+    line = ['train', '--data', str(labels), '--work', str(tmp_path / 'work')]
+    assert main([*line, *(a.format(file=file) for a in arguments)]) == 1
+    said = capsys.readouterr().err
+    assert named in said
+    assert 'Traceback' not in said
+
+
+def test_weights_of_the_user_stay_in_the_work_folder(labels: Path, tmp_path: Path) -> None:
+    config = tmp_path / 'own.yaml'
+    work = tmp_path / 'work'
+    work.mkdir()
+    (work / 'mine.pt').write_bytes(b'mine')
+    for steps in (1, 2):
+        settings = {'height': 64, 'width': 64, 'batch': 4, 'steps': steps, 'min_count': 1}
+        config.write_text(json.dumps(settings))
+        line = ['train', '--data', str(labels), '--config', str(config)]
+        assert main([*line, '--output', str(tmp_path / 'model'), '--work', str(work)]) == 0
+    assert (work / 'mine.pt').read_bytes() == b'mine'
 
 
 def test_dense_encoders_and_pretraining_end_in_a_bundle(labels: Path, tmp_path: Path) -> None:

@@ -145,6 +145,10 @@ def _check(path: Path, config: OwnConfig) -> None:
         if not 64 <= getattr(config, side) <= 2048 or getattr(config, side) % step:
             raise ConfigError(f'{path}: {side} should be a multiple of {step}, 64 to 2048')
     check_settings(path, vars(config))
+    if config.unlabelled and not config.pretrain_steps:
+        raise ConfigError(f'{path}: unlabelled is for pre-training', 'set pretrain_steps, too')
+    if config.encoder_kind in PLAIN and config.encoder_rate:
+        raise ConfigError(f'{path}: {config.encoder_kind} learns at learning_rate, with all else')
     if not config.held_out < 0.9:
         raise ConfigError(f'{path}: held_out lies in 0..0.9')
 

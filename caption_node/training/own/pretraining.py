@@ -7,7 +7,9 @@ Pictures without captions are cheap. Whether they help depends on the data; docs
 what was measured.
 """
 
+import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +44,18 @@ class _Grid(nn.Module):
         return tokens.transpose(1, 2).reshape(len(tokens), -1, self.rows, columns)
 
 
+def groups_of(config: OwnConfig, trained: nn.Module) -> list[dict[str, Any]]:
+    """Return what learns, with its share of the learning rate."""
+    encoder: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
+    for name, parameter in trained.named_parameters():
+        if parameter.requires_grad:
+            (encoder if '.detector.' in f'.{name}' else rest).append(parameter)
+    share = config.encoder_rate / config.learning_rate if config.encoder_rate else 1.0
+    groups = [{'params': rest, 'share': 1.0}, {'params': encoder, 'share': share}]
+    return [group for group in groups if group['params']]
+
+
 def painted_by(model: OwnCaptioner, config: OwnConfig) -> Autoencoder:
     """Return the autoencoder whose encoder is the model's own; its painter is thrown away."""
     if isinstance(model.encoder, DenseFeatures):
@@ -61,7 +75,8 @@ class PretrainRun(Stage):
     """
     All steps of it; killed, the same run goes on where it was.
 
-    It sees the pictures that train with their captions, and those of ``unlabelled``.
+    It sees the pictures that train with their captions, and those of ``unlabelled``, which are
+    taken as they are: copies of pictures that judge the model do not belong there.
     """
 
     def __init__(self, config: OwnConfig, model: OwnCaptioner, data: OwnData, work: Path) -> None:
@@ -72,9 +87,11 @@ class PretrainRun(Stage):
         torch.manual_seed(config.seed)
         self.objective = painted_by(model, config)
         parts = self.objective.parts.to(self.device)
-        learning = [p for p in parts.parameters() if p.requires_grad]
-        optimiser = torch.optim.AdamW(learning, lr=config.learning_rate, weight_decay=0.01)
-        file = work / 'pretraining.pt'
+        optimiser = torch.optim.AdamW(
+            groups_of(config, parts), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        mark = hashlib.sha256(self.further.tobytes()).hexdigest()[:12]
+        file = work / f'pretraining-{mark}.pt'
         super().__init__('pre-training', parts, optimiser, file, config.average)
 
     def take_step(self) -> dict[str, float]:
@@ -87,7 +104,8 @@ class PretrainRun(Stage):
         progress = self.step / max(1, config.pretrain_steps)
         rise = min(1.0, (self.step + 1) / max(1, config.warmup))
         for group in self.optimiser.param_groups:
-            group['lr'] = config.learning_rate * rise * (0.02 + 0.98 * (1 - progress))
+            left = 0.02 + 0.98 * (1 - progress)
+            group['lr'] = config.learning_rate * group['share'] * rise * left
         self.trained.train()
         drawn = torch.from_numpy(np.stack([self._picture(k) for k in chosen])).to(self.device)
         loss, figures = self.objective.loss(drawn.permute(0, 3, 1, 2).float() / 255)

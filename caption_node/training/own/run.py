@@ -20,7 +20,7 @@ from caption_node.errors import ConfigError
 from caption_node.training.calibrate import fit_logistic, fit_temperatures
 from caption_node.training.config import RANDOM
 from caption_node.training.export import write_bundle
-from caption_node.training.limits import check_device
+from caption_node.training.limits import check_device, check_output
 from caption_node.training.model.encoders import load_detector
 from caption_node.training.model.scene import SceneConfig
 from caption_node.training.objectives.judge_export import JUDGE_FILE, write_judge
@@ -29,7 +29,7 @@ from caption_node.training.own.config import PLAIN, OwnConfig
 from caption_node.training.own.data import OwnBatch, OwnData
 from caption_node.training.own.model import OwnCaptioner, field_loss
 from caption_node.training.own.objective import OwnObjectiveRun
-from caption_node.training.own.pretraining import PretrainRun
+from caption_node.training.own.pretraining import PretrainRun, groups_of
 from caption_node.training.progress import Journal, log
 from caption_node.training.stage import Stage
 from caption_node.vocabulary import PAD, split_words
@@ -51,8 +51,9 @@ class OwnRun(Stage):
         self.work = work
         self.sentences = SentenceEncoder(len(data.vocabulary), model.config.embedding)
         trained = nn.ModuleDict({'model': model, 'sentences': self.sentences})
+        trained.to(model.queries.device)
         optimiser = torch.optim.AdamW(
-            _groups(config, trained), lr=config.learning_rate, weight_decay=config.weight_decay
+            groups_of(config, trained), lr=config.learning_rate, weight_decay=config.weight_decay
         )
         super().__init__('own', trained, optimiser, work / CHECKPOINT, config.average)
 
@@ -96,18 +97,6 @@ class OwnRun(Stage):
         return total, {'words': float(words.detach()), 'fields': float(fields.detach())}
 
 
-def _groups(config: OwnConfig, trained: nn.ModuleDict) -> list[dict[str, Any]]:
-    """Return what learns, with its share of the learning rate."""
-    encoder: list[nn.Parameter] = []
-    rest: list[nn.Parameter] = []
-    for name, parameter in trained.named_parameters():
-        if parameter.requires_grad:
-            (encoder if name.startswith('model.encoder.detector.') else rest).append(parameter)
-    share = config.encoder_rate / config.learning_rate if config.encoder_rate else 1.0
-    groups = [{'params': rest, 'share': 1.0}, {'params': encoder, 'share': share}]
-    return [group for group in groups if group['params']]
-
-
 def rate_at(step: int, config: OwnConfig) -> float:
     """Warm up linearly, then fall as a half cosine."""
     if step < config.warmup:
@@ -135,6 +124,7 @@ def train_own(
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     check_device(config.name, config.device)
+    check_output(output)
     try:
         work.mkdir(parents=True, exist_ok=True)
         data = OwnData(config, items, pairs, work / 'pictures.npy')
@@ -151,7 +141,7 @@ def train_own(
         f'{len(data.vocabulary)} words, {len(config.fields)} fields'
     )
     model = new_model(config, len(data.vocabulary)).to(config.device)
-    _learn(config, model, data, output, work)
+    learn(config, model, data, output, work)
     settings = calibrate_own(config, model, data)
     settings['training'] = {
         'steps': config.steps,
@@ -169,15 +159,18 @@ def train_own(
     log(f'wrote {output}')
 
 
-def _learn(
-    config: OwnConfig, model: OwnCaptioner, data: OwnData, output: Path, work: Path
-) -> None:
-    """Take all steps: of pictures alone, of captions, and of another objective."""
+def learn(config: OwnConfig, model: OwnCaptioner, data: OwnData, output: Path, work: Path) -> None:
+    """
+    Take all steps that remain: of pictures alone, of captions, and of another objective.
+
+    :param output: Model folder, for the judge that an objective may leave.
+    """
     if config.pretrain_steps and not (work / CHECKPOINT).exists():
         first = PretrainRun(config, model, data, work)
         log(f'{first.count} pictures for pre-training')
         first.resume()
         first.train()
+    torch.manual_seed(config.seed)  # as if nothing had been drawn before: resumed runs have not
     run = OwnRun(config, model, data, work)
     run.resume()
     run.train()
@@ -275,14 +268,16 @@ def picture_limits(data: OwnData) -> dict[str, float]:
 
 
 def _keep_what_fits(work: Path, config: OwnConfig, data: OwnData) -> None:
-    """Drop a checkpoint of other data or settings: to go on from it would mix two runs."""
+    """Drop checkpoints of other data or settings: to go on from them would mix two runs."""
     digest = hashlib.sha256(repr((config, data.vocabulary.words, len(data.items))).encode())
-    for item in data.items:
-        file = item.path.stat()
-        about = (item.id, item.values, item.captions, file.st_size, file.st_mtime_ns)
-        digest.update(repr(about).encode('utf-8', 'replace'))
+    for k, item in enumerate(data.items):
+        digest.update(repr((item.id, item.values, item.captions)).encode('utf-8', 'replace'))
+        digest.update(np.ascontiguousarray(data.pictures[k]).tobytes())
+    if config.encoder != RANDOM and Path(config.encoder).is_file():
+        digest.update(Path(config.encoder).read_bytes())
     mark = work / 'run.txt'
     if not mark.exists() or mark.read_text(encoding='utf-8') != digest.hexdigest():
-        for old in work.glob('*.pt'):
-            old.unlink(missing_ok=True)
+        for pattern in (CHECKPOINT, 'pretraining-*.pt', 'objective-*.pt'):
+            for old in work.glob(pattern):
+                old.unlink(missing_ok=True)
         mark.write_text(digest.hexdigest(), encoding='utf-8')

@@ -188,6 +188,16 @@ def test_the_same_picture_in_two_splits_is_a_leak_however_it_was_saved(folder: P
     assert found(data) == [('warning', 'near-duplicate', 6)]
 
 
+def test_every_picture_of_a_group_across_splits_is_a_leak(folder: Path) -> None:
+    blank = np.full((96, 160, 3), 90, np.uint8)
+    for k in range(20, 24):
+        cv2.imwrite(str(folder / 'images' / f'{k}.png'), blank)
+    images = [image(k, split='train' if k < 22 else 'val') for k in range(20, 24)]
+    data = check(coco(folder, images, [said(k) for k in range(20, 24)]))
+    assert [(p.kind, p.line) for p in data.problems] == [('leak', k) for k in (4, 5, 6)]
+    assert '21.png looks like 22.png (line 5)' in data.problems[0].message
+
+
 def test_pictures_of_another_file_are_leaks_however_they_were_saved(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
