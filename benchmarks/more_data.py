@@ -55,11 +55,16 @@ def main() -> int:
         started = Path(config.begin[0])
         print('| further frames | network | ' + ' | '.join(heads(tests)) + ' |')
         print('|---' * (2 + len(heads(tests))) + '|')
-        tell('none', 'as it began', load_network(started)[0], tests)
+        first = load_network(started)[0]
+        tell('none', 'as it began', first, tests)
         for share in options.shares:
             file, count = learn(config, options.more, share, options.work)
-            tell(str(count), 'by itself', load_network(file)[0], tests)
-            tell(str(count), 'averaged', load_average([started, file])[0], tests)
+            for name, files in (('by itself', [file]), ('averaged', [started, file])):
+                model = load_average(files)[0]
+                # Published alike, or the table would compare priors.
+                for part in ('prior', 'share', 'implies'):
+                    getattr(model.scene, part).copy_(getattr(first.scene, part))
+                tell(str(count), name, model, tests)
     except CaptionError as err:
         print(f'error: {err}\nhint: {err.hint}', file=sys.stderr)
         return 1
@@ -84,9 +89,6 @@ def learn(config: TrainConfig, more: str, share: float, work: Path) -> tuple[Pat
         run.resume()
         run.train()
         model.eval()
-        first = load_network(Path(config.begin[0]))[0].scene
-        for name in ('prior', 'share', 'implies'):
-            getattr(model.scene, name).copy_(getattr(first, name))
         save_network(file, model, vocabulary)
     return file, len(further)
 
