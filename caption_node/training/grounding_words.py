@@ -33,6 +33,8 @@ class WordGroup:
     :param both: Whether it takes a box and a field together.
     :param after: If given, the words need evidence only right behind one of these words.
     :param free_after: Behind these words they need none.
+    :param least: How many published boxes of the classes it takes.
+    :param side: ``left`` or ``right``: boxes off the middle count only, on that side.
     """
 
     words: frozenset[str]
@@ -42,6 +44,8 @@ class WordGroup:
     after: frozenset[str] = frozenset()
     free_after: frozenset[str] = frozenset()
     like: str = ''
+    least: int = 1
+    side: str = ''
 
     def holds(self, word: str) -> bool:
         """Say whether a word belongs to the group."""
@@ -73,12 +77,16 @@ def _colour_groups(colour: str, words: frozenset[str]) -> tuple[WordGroup, ...]:
     )
 
 
+_ROAD_USERS = ('person', 'bicycle', 'car', 'motorcycle', 'bus', 'truck')
+_MANY_CLASSES = ('car', 'bus', 'truck')
 _VEHICLES = _words(
     'car cars van vans truck trucks bus buses vehicle vehicles pickup lorry suv taxi'
 )
 _HOW_AHEAD = _words(
     'is are far close directly just right drives drive stands waits moves slowly near'
 )
+OFF_MIDDLE = 0.05
+"""Share of the picture's width from which a box is on a side."""
 FATIGUE = 4.0
 """Taken off a word's logit each time that it is said."""
 _OFTEN = _words(
@@ -157,6 +165,30 @@ GROUPS = (
     ),
     WordGroup(_words('bus buses coach minibus'), classes=('bus',), values=(('lead', 'bus'),)),
     *(g for c, words in _COLOURS.items() for g in _colour_groups(c, _words(words))),
+    # Vans are no class of boxes: some vehicle has to be there.
+    WordGroup(_words('van vans'), classes=_MANY_CLASSES, values=(('lead', 'van'),)),
+    WordGroup(_words('sign signs stop'), classes=('stop sign',)),
+    WordGroup(_words('cars vehicles trucks buses'), classes=_MANY_CLASSES, least=2),
+    WordGroup(_words('row rows queue queues line lines stream'), classes=_MANY_CLASSES, least=4),
+    WordGroup(_words('left left-hand'), classes=_ROAD_USERS, side='left'),
+    WordGroup(_words('right right-hand'), classes=_ROAD_USERS, side='right'),
+    WordGroup(
+        _words('junction junctions intersection crossroads roundabout turning turn turns side'),
+        values=(('intersection', TRUE),),
+    ),
+    WordGroup(_words('crossing'), values=(('crosswalk', TRUE), ('intersection', TRUE))),
+    WordGroup(_words('town'), values=(('road', 'city'), ('road', 'residential'))),
+    WordGroup(_words('village'), values=(('road', 'residential'), ('road', 'rural'))),
+    WordGroup(_words('no'), values=(('lead', 'none'), ('lead_range', 'far'))),
+    # What neither field nor box records is invented as often as seen.
+    WordGroup(
+        _words(
+            'tram trams tracks rail rails island islands median medians hydrant hydrants beacon '
+            'beacons bollard bollards banner billboard grass convertible silver white curving '
+            'curve curves curved bend bends bending bent leaving marker markers fenced guardrail '
+            'guardrails wall exit box patch marks'
+        )
+    ),
     # Nothing bears these out: no picture makes "a oncoming car", or an end behind "on the".
     WordGroup(frozenset(), after=_words('a'), like=r'(?!one\b)[aeio].*'),
     WordGroup(frozenset(), after=_words('an'), like='[^aeiou].*'),

@@ -104,7 +104,7 @@ class _Rules(nn.Module):
 
     def __init__(self, model: Captioner) -> None:
         super().__init__()
-        for name in ('by_class', 'by_value', 'limits', 'both'):
+        for name in ('by_class', 'by_value', 'limits', 'both', 'least', 'sides'):
             self.register_buffer(name, getattr(model, name))
 
 

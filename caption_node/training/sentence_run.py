@@ -26,6 +26,7 @@ from caption_node.training.memory import digest_of, remember
 from caption_node.training.model.captioner import Captioner
 from caption_node.training.objectives.mle import word_loss
 from caption_node.training.objectives.self_critical import advantages, policy_loss
+from caption_node.training.permitted import clause_marks, permitted
 from caption_node.training.render_store import RENDER_SOURCE
 from caption_node.training.rewards import Judge
 from caption_node.vocabulary import BOS, EOS, PAD, Vocabulary
@@ -75,6 +76,7 @@ class SentenceRun:
         self.config, self.model, self.vocabulary, self.tell = config, model, vocabulary, tell
         self.decoder = model.decoder
         self.device = next(model.decoder.parameters()).device
+        self.marks = clause_marks(vocabulary).to(self.device)
         self.info = batches.cache.info
         self.memories = remember(model, batches.cache, config.work / 'memories')
         used = np.asarray(batches.indices)
@@ -195,8 +197,12 @@ class SentenceRun:
         total = torch.zeros((), device=self.device)
         count = sum(len(p.tokens) for p in parts)
         for p in parts:
-            logits = self.decoder(p.tokens[:, :-1], p.memory, p.bias, p.ours)
-            loss = word_loss(logits, p.tokens[:, 1:], self.config.label_smoothing)
+            before, following = p.tokens[:, :-1], p.tokens[:, 1:]
+            with torch.no_grad():
+                shut = self.decoder.shut(before, p.evidence)
+                following = permitted(following, shut, self.marks)
+            logits = self.decoder(before, p.memory, p.bias, p.ours)
+            loss = word_loss(logits, following, self.config.label_smoothing)
             total = total + loss * len(p.tokens) / count
         return total
 

@@ -22,7 +22,8 @@ from caption_node.vocabulary import BOS, SPECIAL, Vocabulary
 
 WORDS = (
     'a', 'car', 'is', 'far', 'ahead', 'oncoming', 'parked', 'truck', 'bus', 'free', 'dry',
-    'roadworks', 'crosswalk', 'red', 'light',
+    'roadworks', 'crosswalk', 'red', 'light', 'left', 'right', 'van', 'cars', 'row', 'junction',
+    'tram', 'hydrant', 'sign',
 )  # fmt: skip
 
 
@@ -34,13 +35,26 @@ def model() -> Captioner:
     ).eval()
 
 
-def allowed(model: Captioner, boxes: dict[str, float], fields: dict[str, str]) -> set[str]:
-    """Return the words that may follow the word car."""
+def allowed(
+    model: Captioner,
+    boxes: dict[str, float],
+    fields: dict[str, str],
+    at: float = 0.5,
+    copies: int = 1,
+) -> set[str]:
+    """
+    Return the words that may follow the word car.
+
+    :param at: Where the boxes are, 0 left to 1 right.
+    :param copies: How often each of them is there.
+    """
     classes, scores = torch.zeros(1, 32, dtype=torch.int64), torch.zeros(1, 32)
-    for k, (name, score) in enumerate(boxes.items()):
+    for k, (name, score) in enumerate(list(boxes.items()) * copies):
         classes[0, k], scores[0, k] = OBJECT_CLASSES.index(name), score
     none = torch.zeros(1)
-    features = Features(none, none, none, none, classes, scores, none, none)
+    middle = at * model.config.width_px
+    places = torch.tensor([middle - 9, 90.0, middle + 9, 110.0]).expand(1, 32, 4)
+    features = Features(none, none, none, places, classes, scores, none, none)
     logits = torch.full((1, sum(f.width for f in FIELDS.values())), -1.0)
     for name, start in field_starts().items():
         if name in fields and fields[name] == TRUE:
@@ -74,6 +88,28 @@ def test_word_needs_what_bears_it_out(
     other = {'surface': 'wet'} if word == 'dry' else {}
     assert word not in allowed(model, {}, other)
     assert word in allowed(model, boxes, fields)
+
+
+def test_sides_are_named_where_something_is_there(model: Captioner) -> None:
+    assert not {'left', 'right'} & allowed(model, {'car': 0.8}, {})
+    assert {'left', 'right'} & allowed(model, {'car': 0.8}, {}, at=0.3) == {'left'}
+    assert {'left', 'right'} & allowed(model, {'car': 0.8}, {}, at=0.7) == {'right'}
+    assert not {'left', 'right'} & allowed(model, {'car': 0.4}, {}, at=0.7)
+    assert not {'left', 'right'} & allowed(model, {'traffic light': 0.8}, {}, at=0.7)
+
+
+def test_rows_take_four_vehicles_and_cars_two(model: Captioner) -> None:
+    found = [{'cars', 'row'} & allowed(model, {'car': 0.8}, {}, copies=n) for n in (1, 2, 3, 4)]
+    assert found == [set(), {'cars'}, {'cars'}, {'cars', 'row'}]
+
+
+def test_what_nothing_records_is_not_said(model: Captioner) -> None:
+    everything = dict.fromkeys(OBJECT_CLASSES, 0.9)
+    flags = {name: TRUE for name, f in FIELDS.items() if f.kind == 'boolean'}
+    said = allowed(model, everything, flags, at=0.2)
+    assert {'junction', 'sign', 'van', 'cars'} <= said
+    assert not {'tram', 'hydrant'} & said
+    assert not {'junction', 'sign', 'van'} & allowed(model, {}, {})
 
 
 def test_lane_is_free_only_without_a_vehicle_near(model: Captioner) -> None:

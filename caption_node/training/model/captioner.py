@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from caption_node.description import FIELDS, OBJECT_CLASSES
 from caption_node.training.grounding_words import (
     GROUPS,
+    OFF_MIDDLE,
     TRUE,
     group_matrix,
     phrases_of,
@@ -20,6 +21,7 @@ from caption_node.training.model.encoders import Detector
 from caption_node.training.model.latent import Latent
 from caption_node.training.model.lstm import LstmDecoder
 from caption_node.training.model.scene import (
+    CAR_SCORE,
     LAMP_SCORE,
     SPOKEN_SCORE,
     Features,
@@ -61,6 +63,8 @@ class Captioner(nn.Module):
     flags: Tensor
     limits: Tensor
     both: Tensor
+    least: Tensor
+    sides: Tensor
 
     def __init__(self, config: SceneConfig, vocabulary: Vocabulary, detector: Detector) -> None:
         super().__init__()
@@ -96,11 +100,16 @@ class Captioner(nn.Module):
             ('flags', [starts[f.name] for f in flags]),
         ):
             self.register_buffer(name, torch.tensor(index), persistent=False)
-        limits = [LAMP_SCORE if c == 'traffic light' else SPOKEN_SCORE for c in OBJECT_CLASSES]
+        own = {'traffic light': LAMP_SCORE, 'car': CAR_SCORE}
+        limits = [own.get(c, SPOKEN_SCORE) for c in OBJECT_CLASSES]
         self.register_buffer('by_class', torch.tensor(by_class), persistent=False)
         self.register_buffer('by_value', torch.tensor(by_value), persistent=False)
         self.register_buffer('limits', torch.tensor(limits), persistent=False)
         self.register_buffer('both', torch.tensor([g.both for g in GROUPS]), persistent=False)
+        least = [float(g.least) for g in GROUPS]
+        sides = [[float(g.side == side) for g in GROUPS] for side in ('', 'left', 'right')]
+        self.register_buffer('least', torch.tensor(least), persistent=False)
+        self.register_buffer('sides', torch.tensor(sides), persistent=False)
 
     def perceive(self, image: Tensor) -> Features:
         """
@@ -140,7 +149,11 @@ class Captioner(nn.Module):
         """Return (B, G) of 0 and 1: whether the words of each group may be said."""
         seen = features.scores >= self.limits[features.classes]
         needed = self.by_class[features.classes] * seen.to(logits.dtype)[:, :, None]
-        boxed = needed.amax(1)  # (B, G)
+        width = self.config.width_px
+        middle = (features.boxes[..., :1] + features.boxes[..., 2:3] - width) / 2
+        off = width * OFF_MIDDLE
+        side = torch.cat([middle < width, middle < -off, middle > off], 2).to(logits.dtype)
+        boxed = ((needed * (side @ self.sides)).sum(1) >= self.least).to(logits.dtype)  # (B, G)
         # A field says its likeliest value: the one that equals the largest of all its logits.
         likeliest = logits[:, self.values_of].amax(2)  # (B, categorical fields)
         held = logits[:, self.values] >= likeliest[:, self.field_of]

@@ -24,6 +24,8 @@ GEOMETRY = 10
 LAMP_SCORE = 0.27
 """A traffic light this sure is published and may be spoken of: lamps are small, and the field of
 the facing light has to agree."""
+CAR_SCORE = 0.45
+"""Score from which a car bears out words about where vehicles are."""
 SPOKEN_SCORE = 0.55
 """A box this sure lets the sentence speak of its class."""
 # Heights in metres, in the order of OBJECT_CLASSES, to tell metres from pixels.
