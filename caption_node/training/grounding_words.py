@@ -34,7 +34,8 @@ class WordGroup:
     :param after: If given, the words need evidence only right behind one of these words.
     :param free_after: Behind these words they need none.
     :param least: How many published boxes of the classes it takes.
-    :param side: ``left`` or ``right``: boxes off the middle count only, on that side.
+    :param side: ``left`` or ``right``: boxes off the middle count only, on that side; ``off``: on
+        either.
     """
 
     words: frozenset[str]
@@ -154,7 +155,7 @@ GROUPS = (
     WordGroup(_words('parked'), values=(('parked', TRUE),)),
     WordGroup(_words('crosswalk crosswalks zebra'), values=(('crosswalk', TRUE),)),
     WordGroup(
-        _words('roadworks roadwork works cone cones drums excavator'),
+        _words('roadworks roadwork works construction cone cones drums excavator barriers'),
         values=(('construction', TRUE),),
     ),
     WordGroup(_words('dry'), values=(('surface', 'dry'),)),
@@ -170,6 +171,14 @@ GROUPS = (
     WordGroup(_words('sign signs stop'), classes=('stop sign',)),
     WordGroup(_words('cars vehicles trucks buses'), classes=_MANY_CLASSES, least=2),
     WordGroup(_words('row rows queue queues line lines stream'), classes=_MANY_CLASSES, least=4),
+    # "A van is to the" and "cars parked on the" wait for a side.
+    WordGroup(
+        _words('to on beside'),
+        classes=_ROAD_USERS,
+        side='off',
+        after=_VEHICLES
+        | _words('is are one row close parked stands stand waits wait ones standing'),
+    ),
     WordGroup(_words('left left-hand'), classes=_ROAD_USERS, side='left'),
     WordGroup(_words('right right-hand'), classes=_ROAD_USERS, side='right'),
     WordGroup(
@@ -179,14 +188,25 @@ GROUPS = (
     WordGroup(_words('crossing'), values=(('crosswalk', TRUE), ('intersection', TRUE))),
     WordGroup(_words('town'), values=(('road', 'city'), ('road', 'residential'))),
     WordGroup(_words('village'), values=(('road', 'residential'), ('road', 'rural'))),
+    # "A traffic light" only: behind "a", traffic is no flow of vehicles.
+    WordGroup(
+        _words('traffic'),
+        values=tuple(('light', v) for v in FIELDS['light'].values if v != 'none'),
+        after=_words('a'),
+    ),
+    WordGroup(
+        _words('field fields wooded wood woods forest valley hill hills meadow meadows'),
+        values=(('road', 'rural'), ('road', 'highway')),
+    ),
     WordGroup(_words('no'), values=(('lead', 'none'), ('lead_range', 'far'))),
-    # What neither field nor box records is invented as often as seen.
+    # What neither field nor box records is invented as often as seen; "past" leads to it.
     WordGroup(
         _words(
-            'tram trams tracks rail rails island islands median medians hydrant hydrants beacon '
-            'beacons bollard bollards banner billboard grass convertible silver white curving '
-            'curve curves curved bend bends bending bent leaving marker markers fenced guardrail '
-            'guardrails wall exit box patch marks'
+            'tram trams tracks rail rails island islands median medians hydrant hydrants '
+            'beacon beacons bollard bollards banner billboard grass convertible silver white '
+            'curving curve curves curved bend bends bending bent leaving marker markers '
+            'fenced guardrail guardrails wall exit box patch marks door past passing trailer '
+            'give-way crest brick articulated edges'
         )
     ),
     # Nothing bears these out: no picture makes "a oncoming car", or an end behind "on the".

@@ -23,7 +23,7 @@ from caption_node.vocabulary import BOS, SPECIAL, Vocabulary
 WORDS = (
     'a', 'car', 'is', 'far', 'ahead', 'oncoming', 'parked', 'truck', 'bus', 'free', 'dry',
     'roadworks', 'crosswalk', 'red', 'light', 'left', 'right', 'van', 'cars', 'row', 'junction',
-    'tram', 'hydrant', 'sign',
+    'tram', 'hydrant', 'sign', 'to',
 )  # fmt: skip
 
 
@@ -95,6 +95,9 @@ def test_sides_are_named_where_something_is_there(model: Captioner) -> None:
     assert {'left', 'right'} & allowed(model, {'car': 0.8}, {}, at=0.3) == {'left'}
     assert {'left', 'right'} & allowed(model, {'car': 0.8}, {}, at=0.7) == {'right'}
     assert not {'left', 'right'} & allowed(model, {'car': 0.4}, {}, at=0.7)
+    # "A car is to the" waits for one.
+    assert 'to' in allowed(model, {'car': 0.8}, {}, at=0.7)
+    assert 'to' not in allowed(model, {'car': 0.8}, {})
     assert not {'left', 'right'} & allowed(model, {'traffic light': 0.8}, {}, at=0.7)
 
 

@@ -107,7 +107,7 @@ class Captioner(nn.Module):
         self.register_buffer('limits', torch.tensor(limits), persistent=False)
         self.register_buffer('both', torch.tensor([g.both for g in GROUPS]), persistent=False)
         least = [float(g.least) for g in GROUPS]
-        sides = [[float(g.side == side) for g in GROUPS] for side in ('', 'left', 'right')]
+        sides = [[float(g.side == side) for g in GROUPS] for side in ('', 'left', 'right', 'off')]
         self.register_buffer('least', torch.tensor(least), persistent=False)
         self.register_buffer('sides', torch.tensor(sides), persistent=False)
 
@@ -152,7 +152,9 @@ class Captioner(nn.Module):
         width = self.config.width_px
         middle = (features.boxes[..., :1] + features.boxes[..., 2:3] - width) / 2
         off = width * OFF_MIDDLE
-        side = torch.cat([middle < width, middle < -off, middle > off], 2).to(logits.dtype)
+        side = torch.cat([middle < width, middle < -off, middle > off, middle.abs() > off], 2).to(
+            logits.dtype
+        )
         boxed = ((needed * (side @ self.sides)).sum(1) >= self.least).to(logits.dtype)  # (B, G)
         # A field says its likeliest value: the one that equals the largest of all its logits.
         likeliest = logits[:, self.values_of].amax(2)  # (B, categorical fields)
