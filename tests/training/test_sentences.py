@@ -82,6 +82,7 @@ def test_all_phases_run_and_sentences_are_learnt(
     run.memories.memory[0::2, 0] = 2.0
     run.memories.memory[1::2, 0] = -2.0
     run.memories.memory[:, 0, ::2] *= -1
+    run.memories.evidence[:] = 1  # grey noise shows nothing on any side
     run.train(range(COUNT))
     assert run.step == 55
     assert {s.split(',')[0] for s in seen} == set(PHASES[1:])
