@@ -19,7 +19,7 @@ import numpy as np
 
 from caption_node.errors import BackendUnavailableError, EngineError
 
-CONVERSION = 'half-7'
+CONVERSION = 'half-8'
 """Changes when the conversion does, and with it the key of every FP16 engine."""
 
 _LARGEST = 65504.0
@@ -84,6 +84,7 @@ class _Conversion:
     def __init__(self, model: Any, onnx: Any, emulate: bool, exact_depth: int) -> None:
         self._graph, self._onnx, self._emulate = model.graph, onnx, emulate
         self._exact_depth = exact_depth
+        _split_sums(self._graph, onnx)
         self._weights = {
             i.name: i for i in self._graph.initializer if i.data_type == onnx.TensorProto.FLOAT
         }
@@ -217,6 +218,24 @@ class _Conversion:
         kept = [i for i in self._graph.initializer if i.name in used]
         del self._graph.initializer[:]
         self._graph.initializer.extend(kept)
+
+
+def _split_sums(graph: Any, onnx: Any) -> None:
+    """Make a product with a sum of what is no weight (a residual stream) into two nodes."""
+    weights = {i.name for i in graph.initializer}
+    weights |= {n.output[0] for n in graph.node if n.op_type == 'Constant'}
+    nodes = []
+    for node in graph.node:
+        nodes.append(node)
+        if node.op_type != 'Gemm' or len(node.input) < 3 or node.input[2] in {'', *weights}:
+            continue
+        if any(a.name == 'beta' and a.f != 1.0 for a in node.attribute):
+            continue
+        term, total = node.input.pop(), node.output[0]
+        node.output[0] = f'{total}.product'
+        nodes.append(onnx.helper.make_node('Add', [f'{total}.product', term], [total]))
+    del graph.node[:]
+    graph.node.extend(nodes)
 
 
 def _float_inputs(node: Any) -> Iterable[int]:

@@ -28,23 +28,23 @@ class StepWeights:
     Weights of one layer as the loop over words takes them; an exported graph holds them ready.
 
     Every query ends in a one and every key in a zero, so that the keys of a memory can end in the
-    bias that hides absent tokens.
+    bias that hides absent tokens. Keys and values need no bias: one bias of all keys changes no
+    share, and one of all values is part of the sum of biases, which stands in ``back``.
 
     :param query: (D + 1, D) and bias.
-    :param key: As ``query``.
-    :param value: (D, D) and bias.
+    :param key: (D, D + 1).
+    :param value: (D, D).
+    :param out: From the values, (D, D).
     :param expand: Parts of the token-wise layer, each with its bias.
-    :param out: From the values, (D, D), and bias.
-    :param back: From each part of ``expand``; its bias is zero, but keeps the product and the sum
-        with what goes past it apart: an FP16 graph has that sum in FP32.
+    :param back: From each part of ``expand`` to (.., D).
     """
 
     query: Weights
-    key: Weights
-    value: Weights
+    key: Tensor
+    value: Tensor
+    out: Tensor
     expand: list[Weights]
-    out: Weights
-    back: list[Weights]
+    back: list[Tensor]
 
 
 class DecoderLayer(nn.Module):
@@ -111,16 +111,22 @@ class DecoderLayer(nn.Module):
     def step_weights(self) -> StepWeights:
         """Cut the weights into what :meth:`step` takes."""
         width, parts = self.width, split_evenly(self.hidden, self.width)
-        weights = self.project.weight.split([width, width, width, *parts])
-        biases = self.project.bias.split([width, width, width, *parts])
+        query, key, value, *expand = self.project.weight.split([width, width, width, *parts])
+        of_query, _, of_value, *of_expand = self.project.bias.split([width] * 3 + parts)
         out, *back = self.out.weight.split([width, *parts], 1)
+        # One more unit, which is always one, brings the bias of all that is added.
+        expand[0], of_expand[0] = (
+            F.pad(expand[0], (0, 0, 0, 1)),
+            F.pad(of_expand[0], (0, 1), value=1.0),
+        )
+        back[0] = torch.cat([back[0], (self.out.bias + out @ of_value)[:, None]], 1)
         return StepWeights(
-            (F.pad(weights[0], (0, 0, 0, 1)), F.pad(biases[0], (0, 1), value=1.0)),
-            (F.pad(weights[1], (0, 0, 0, 1)), F.pad(biases[1], (0, 1))),
-            (weights[2], biases[2]),
-            list(zip(weights[3:], biases[3:], strict=True)),
-            (out, self.out.bias),
-            [(b, torch.zeros_like(self.out.bias)) for b in back],
+            (F.pad(query, (0, 0, 0, 1)), F.pad(of_query, (0, 1), value=1.0)),
+            F.pad(key, (0, 0, 0, 1)).T,
+            value.T,
+            out.T,
+            list(zip(expand, of_expand, strict=True)),
+            [b.T for b in back],
         )
 
     def step(self, x: Tensor, past: KeysValues, weights: StepWeights) -> tuple[Tensor, KeysValues]:
@@ -131,17 +137,19 @@ class DecoderLayer(nn.Module):
         channels: four times the work of a product a head, but so little that one thread does it.
 
         :param x: (B, D).
-        :param past: Keys (B, P, D + 1) and values (B, P, D) of the memory and the words so far.
+        :param past: Keys (B, P, D + 1) and values (B, P, D) of the memory and the words so far,
+            less the bias that those of words would have.
         :returns: (B, D), and ``past`` with this word.
         """
         normed = self.norm(x)
-        parts = (weights.query, weights.key, weights.value)
-        q, k, v = (F.linear(normed, *w).reshape(-1, 1, len(w[1])) for w in parts)
-        keys, values = torch.cat([past[0], k], 1), torch.cat([past[1], v], 1)
+        word = normed[:, None]
+        q = F.linear(normed, *weights.query).reshape(-1, 1, self.width + 1)
+        keys = torch.cat([past[0], word @ weights.key], 1)
+        values = torch.cat([past[1], word @ weights.value], 1)
         share = ((q * self.asks) @ keys.transpose(1, 2)).softmax(2)  # (B, heads, P + 1)
-        x = x + F.linear(((share @ values) * self.tells).sum(1), *weights.out)
+        x = torch.addmm(x, ((share @ values) * self.tells).sum(1), weights.out)
         for expand, back in zip(weights.expand, weights.back, strict=True):
-            x = x + F.linear(F.relu(F.linear(normed, *expand)), *back)
+            x = torch.addmm(x, F.relu(F.linear(normed, *expand)), back)
         return x, (keys, values)
 
 
@@ -209,8 +217,10 @@ class TextDecoder(SentenceWriter[TextState]):
     def _remember(self, memory: Tensor, scene_bias: Tensor) -> list[KeysValues]:
         """Project the memory for all layers at once; see :meth:`DecoderLayer.step`."""
         m, width = int(memory.shape[1]), int(memory.shape[2])
-        layers = [layer.scene for layer in self._layers()]
-        weight, bias = torch.cat([s.weight for s in layers]), torch.cat([s.bias for s in layers])
+        layers = self._layers()
+        weight = torch.cat([layer.scene.weight for layer in layers])
+        # Less the bias of words' keys and values: see StepWeights.
+        bias = torch.cat([la.scene.bias - la.project.bias[width : 3 * width] for la in layers])
         both = F.linear(memory.reshape(-1, width), weight, bias)
         parts = both.reshape(-1, m, 2 * width * len(layers)).split(width, 2)
         hides = scene_bias.reshape(-1, m, 1)

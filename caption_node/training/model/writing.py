@@ -268,8 +268,10 @@ class SentenceWriter(nn.Module, Generic[StateT]):
             token = (score + strays[t] if strays else score).argmax(1)
             tokens.append(token)
             logits.append(score)
-        said = torch.stack(tokens, 1)  # (B, T)
-        likelihood = torch.stack(logits, 1).log_softmax(2).gather(2, said[:, :, None])[:, :, 0]
+        # One reshape instead of one for every word.
+        said = torch.cat(tokens).reshape(self.length, -1).T  # (B, T)
+        scores = torch.cat(logits, 1).reshape(-1, self.length, words)
+        likelihood = scores.log_softmax(2).gather(2, said[:, :, None])[:, :, 0]
         # Alive until the first end mark; counting by a matrix keeps to operators known everywhere.
         alive = ((said == EOS).float() @ self.until < 0.5).to(torch.float32)
         return said * alive.to(torch.int64), likelihood * alive

@@ -87,6 +87,28 @@ def test_output_that_is_also_used_inside_stays_fp32_outside() -> None:
         assert np.abs(half['again'] - exact['again']).max() < 0.1
 
 
+@pytest.mark.parametrize('emulate', [False, True])
+def test_sum_inside_a_product_stays_fp32_if_it_is_no_bias(emulate: bool) -> None:
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    weights = np.zeros((4, 4), np.float32)
+    graph = helper.make_graph(
+        [helper.make_node('Gemm', ['x', 'w', 'x'], ['y'])],
+        'residual',
+        [helper.make_tensor_value_info('x', kind, [1, 4])],
+        [helper.make_tensor_value_info('y', kind, [1, 4])],
+        [onnx.numpy_helper.from_array(weights, 'w')],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=9)
+    half = onnx.load_from_string(to_half(model.SerializeToString(), emulate))
+    onnx.checker.check_model(half, full_check=True)
+    stream = np.array([[1.0001, 2.0003, 7000.7, -3.00007]], np.float32)  # not so in FP16
+    session = onnxruntime.InferenceSession(
+        half.SerializeToString(), providers=['CPUExecutionProvider']
+    )
+    (result,) = session.run(None, {'x': stream})
+    np.testing.assert_array_equal(result, stream)
+
+
 def test_weights_beyond_fp16_are_cut_and_not_infinite() -> None:
     model = onnx.load_from_string(small_graph())
     weight = next(i for i in model.graph.initializer if i.name == 'w2')
