@@ -27,6 +27,7 @@ class Confidences:
     :param fields: By field; those without a confidence are not there.
     :param pooled: Of all fields together.
     :param mean_ece: Mean of the fields' expected calibration errors.
+    :param mean_by_chance: Mean of what honest confidences would show by chance.
     :param caption: Of the sentence.
     :param caption_used: Of the sentences that may be used, those that did not abstain.
     """
@@ -34,6 +35,7 @@ class Confidences:
     fields: Mapping[str, Calibration]
     pooled: Calibration | None
     mean_ece: float | None
+    mean_by_chance: float | None
     caption: Calibration | None
     caption_used: Calibration | None
 
@@ -60,6 +62,7 @@ def measure_confidences(
         fields=fields,
         pooled=calibrate([s for part in samples.values() for s in part]),
         mean_ece=mean([c.ece for c in fields.values()]),
+        mean_by_chance=mean([c.ece_by_chance for c in fields.values()]),
         caption=calibrate([s for _, s in captions]),
         caption_used=calibrate([s for p, s in captions if p.status == 'ok']),
     )

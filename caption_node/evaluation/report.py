@@ -39,6 +39,7 @@ def to_json(result: Evaluation, is_part: bool = False) -> dict[str, Any]:
         'calibration': {
             'pooled': _calibration(used.pooled, is_part),
             'mean_field_ece': _rounded(used.mean_ece),
+            'mean_field_ece_by_chance': _rounded(used.mean_by_chance),
             'fields': {
                 name: _calibration(c, is_part) for name, c in used.fields.items() if not is_part
             },

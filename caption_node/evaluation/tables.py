@@ -132,7 +132,12 @@ def calibration_table(results: Evaluations) -> Table:
     rows = [(name, *_calibrations(results, _confidence(name))) for name in names]
     rows.append(('**all fields pooled**', *_calibrations(results, lambda r: r.confidences.pooled)))
     means = (
-        (_number(r.confidences.mean_ece, 3), _NOTHING, _NOTHING, _NOTHING)
+        (
+            _number(r.confidences.mean_ece, 3),
+            _number(r.confidences.mean_by_chance, 3),
+            _NOTHING,
+            _NOTHING,
+        )
         for r in results.values()
     )
     rows.append(('**mean of the fields**', *(cell for part in means for cell in part)))

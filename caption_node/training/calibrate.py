@@ -8,6 +8,7 @@ nothing.
 """
 
 from collections.abc import Mapping, Sequence
+import math
 from typing import Any
 
 import numpy as np
@@ -17,19 +18,31 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from caption_node.description import COUNT_BUCKETS, FIELDS, Field
+from caption_node.evaluation.denials import support
+from caption_node.pipeline import read_field
 from caption_node.training.data import Batches
 from caption_node.training.model.captioner import Captioner
+from caption_node.training.rewards import false_claims
+from caption_node.trust import LEAST_SUPPORT, MOST_SUPPORT
+from caption_node.vocabulary import Vocabulary
 
+SENTENCE_SHARE = 0.5
+"""How far a sentence's confidence goes towards what held-out frames say: sentences about cameras
+that never trained are wrong more often than those."""
+_FEW = 30
 _TEMPERATURES = np.exp(np.linspace(np.log(0.5), np.log(4.0), 43))
 
 
-def calibrate(model: Captioner, batches: Batches, held_out: Sequence[int]) -> dict[str, Any]:
+def calibrate(
+    model: Captioner, vocabulary: Vocabulary, batches: Batches, held_out: Sequence[int]
+) -> dict[str, Any]:
     """
     Fit what turns logits into honest confidences.
 
-    A sentence is as sure as the published fields bear out its claims, whatever its words'
-    probabilities: fitted to sentences about held-out frames, both were far too sure on other
-    cameras, where fields lose less than wording does.
+    A sentence's confidence goes by how far the published fields bear out its claims, whatever its
+    words' probabilities: with these, it was far too sure on other cameras, where fields lose less
+    than wording does. Claims are right or wrong together more often than the product of their
+    chances says; a logistic of that product's log-odds makes up for it.
 
     :param held_out: Samples that trained nothing, varied ones too: an unknown camera is at least
         as unlike the training frames as they are.
@@ -37,16 +50,53 @@ def calibrate(model: Captioner, batches: Batches, held_out: Sequence[int]) -> di
     """
     model.eval()
     device = next(model.scene.parameters()).device
-    logits, targets = [], []
+    logits, targets, said = [], [], []
     with torch.no_grad():
         for start in range(0, len(held_out), 32):
             batch = batches.take(held_out[start : start + 32], device)
-            logits.append(model.scene(batch.features).logits.cpu())
+            tokens, *_, scene, _ = model.describe(batch.features)
+            logits.append(scene.cpu())
             targets.append(batch.targets.cpu())
+            said += [vocabulary.decode(t) for t in tokens.tolist()]
+    temperatures = fit_temperatures(torch.cat(logits), torch.cat(targets))
+    rows = [batches.cache.info[i] for i in held_out]
     return {
-        'temperatures': fit_temperatures(torch.cat(logits), torch.cat(targets)),
-        'caption_confidence': {'weight': 0.0, 'support': 1.0, 'bias': 0.0},
+        'temperatures': temperatures,
+        'caption_confidence': fit_support(said, torch.cat(logits), temperatures, rows),
     }
+
+
+def fit_support(
+    sentences: Sequence[str],
+    logits: Tensor,
+    temperatures: Mapping[str, float],
+    rows: Sequence[Mapping[str, Any]],
+) -> dict[str, float]:
+    """
+    Fit how sure a sentence is to what fields give to its claims.
+
+    :param logits: (N, S).
+    :param rows: What is true of each, as a feature cache tells it; those without a sentence tell
+        too little.
+    :returns: The logistic for the manifest; one that changes nothing where too few can tell.
+    """
+    given, right = [], []
+    for sentence, values, row in zip(sentences, logits.numpy(), rows, strict=True):
+        if row['caption'] is None:
+            continue
+        published, start = {}, 0
+        for name, spec in FIELDS.items():
+            part = values[start : start + spec.width]
+            start += spec.width
+            published[name] = read_field(spec, part, temperatures.get(name, 1.0))
+        likely = min(max(support(sentence, published), LEAST_SUPPORT), MOST_SUPPORT)
+        given.append([math.log(likely / (1 - likely))])
+        right.append(float(not false_claims(sentence, row)))
+    if len(right) < _FEW or len(set(right)) < 2:
+        return {'weight': 0.0, 'support': 1.0, 'bias': 0.0}
+    (weight,), bias = fit_logistic(np.array(given), np.array(right))
+    weight, bias = 1 + SENTENCE_SHARE * (weight - 1), SENTENCE_SHARE * bias
+    return {'weight': 0.0, 'support': round(weight, 4), 'bias': round(bias, 4)}
 
 
 def fit_temperatures(

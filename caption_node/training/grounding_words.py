@@ -213,6 +213,8 @@ GROUPS = (
     WordGroup(frozenset(), after=_words('a'), like=r'(?!one\b)[aeio].*'),
     WordGroup(frozenset(), after=_words('an'), like='[^aeiou].*'),
     WordGroup(_words('and or , <eos>'), after=_words('of in at to with from by and or is are as')),
+    # "A lane is marked out by cones" ends, where it may not go on, in "with a marked out".
+    WordGroup(_words('out'), after=_words('marked')),
 )
 
 

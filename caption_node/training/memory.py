@@ -18,8 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from caption_node.training.cache import FeatureCache
+from caption_node.training.grounding_words import OFF_MIDDLE
 from caption_node.training.model.captioner import Captioner
-from caption_node.training.model.scene import Features
+from caption_node.training.model.scene import LEAST_SURE, Features
 
 HIDDEN = -1e4
 _CHUNK = 512
@@ -104,8 +105,9 @@ class _Rules(nn.Module):
 
     def __init__(self, model: Captioner) -> None:
         super().__init__()
-        for name in ('by_class', 'by_value', 'limits', 'both', 'least', 'sides'):
+        for name in ('by_class', 'by_value', 'by_column', 'limits', 'both', 'least', 'sides'):
             self.register_buffer(name, getattr(model, name))
+        self.register_buffer('numbers', torch.tensor([LEAST_SURE, OFF_MIDDLE, model.config.told]))
 
 
 def digest_of(module: nn.Module) -> str:

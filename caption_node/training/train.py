@@ -295,7 +295,7 @@ def train(config: TrainConfig) -> None:
     count_what_is_published(model)
     train_sentences(config, model, vocabulary, batches, kept)
     save_network(config.work / NETWORK, model, vocabulary)
-    settings = calibrate(model, batches, kept)
+    settings = calibrate(model, vocabulary, batches, kept)
     settings['training'] = {
         'encoder_steps': config.encoder_steps,
         'steps': config.steps,

@@ -8,7 +8,13 @@ import torch
 
 from caption_node.description import FIELDS
 from caption_node.pipeline import read_field
-from caption_node.training.calibrate import fit_logistic, fit_temperatures
+from caption_node.training.calibrate import (
+    SENTENCE_SHARE,
+    fit_logistic,
+    fit_support,
+    fit_temperatures,
+)
+from caption_node.training.model.scene import field_starts
 
 
 def bell(centre: float, width: float) -> np.ndarray:
@@ -53,3 +59,26 @@ def test_logistic_finds_what_made_the_labels() -> None:
     assert weights == pytest.approx([1.5, 0.0], abs=0.15)
     assert bias == pytest.approx(0.5, abs=0.1)
     assert fit_logistic(x[:5], np.ones(5)) == ([0.0, 0.0], 0.0)
+
+
+def test_sentences_that_are_truer_than_their_fields_say_are_trusted_more() -> None:
+    logits = torch.full((200, sum(f.width for f in FIELDS.values())), -9.0)
+    logits[:, field_starts()['oncoming']] = 0.5  # sigmoid: 0.62
+    fields = {n: f.values[0] if f.kind == 'categorical' else 0 for n, f in FIELDS.items()}
+    rows = [
+        {
+            'id': f'{k}',
+            'source': 'toy',
+            'caption': '',
+            'fields': {**fields, 'oncoming': k % 10 > 0},
+        }
+        for k in range(200)
+    ]
+    said = ['An oncoming car is there.'] * 200
+    found = fit_support(said, logits, {}, rows)
+    odds = found['support'] * 0.5 + found['bias']
+    wanted = (1 - SENTENCE_SHARE) * 0.5 + SENTENCE_SHARE * np.log(9)
+    assert odds == pytest.approx(wanted, abs=0.02), 'half way to nine in ten'
+    untouched = {'weight': 0.0, 'support': 1.0, 'bias': 0.0}
+    assert fit_support(said[:20], logits[:20], {}, rows[:20]) == untouched, 'too few'
+    assert fit_support(said[:9] * 20, logits[:180], {}, rows[1:2] * 180) == untouched, 'all alike'

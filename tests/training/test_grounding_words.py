@@ -41,12 +41,14 @@ def allowed(
     fields: dict[str, str],
     at: float = 0.5,
     copies: int = 1,
+    sureness: float = 3.0,
 ) -> set[str]:
     """
     Return the words that may follow the word car.
 
     :param at: Where the boxes are, 0 left to 1 right.
     :param copies: How often each of them is there.
+    :param sureness: Of the fields: by how much the value's logit is above 0, all others below.
     """
     classes, scores = torch.zeros(1, 32, dtype=torch.int64), torch.zeros(1, 32)
     for k, (name, score) in enumerate(list(boxes.items()) * copies):
@@ -55,14 +57,14 @@ def allowed(
     middle = at * model.config.width_px
     places = torch.tensor([middle - 9, 90.0, middle + 9, 110.0]).expand(1, 32, 4)
     features = Features(none, none, none, places, classes, scores, none, none)
-    logits = torch.full((1, sum(f.width for f in FIELDS.values())), -1.0)
+    logits = torch.full((1, sum(f.width for f in FIELDS.values())), -sureness)
     for name, start in field_starts().items():
         if name in fields and fields[name] == TRUE:
-            logits[0, start] = 1.0
+            logits[0, start] = sureness
         elif FIELDS[name].kind == 'categorical':
             values = FIELDS[name].values
             value = fields.get(name, 'none' if 'none' in values else values[0])
-            logits[0, start + values.index(value)] = 1.0
+            logits[0, start + values.index(value)] = sureness
     evidence = model.evidence(features, logits)
     car = torch.tensor([[model.decoder.embedding.num_embeddings - len(WORDS) + 1]])
     shut = model.decoder.shut(car, evidence)[0, 0, len(SPECIAL) :]
@@ -88,6 +90,31 @@ def test_word_needs_what_bears_it_out(
     other = {'surface': 'wet'} if word == 'dry' else {}
     assert word not in allowed(model, {}, other)
     assert word in allowed(model, boxes, fields)
+
+
+def test_likeliest_value_is_not_enough(model: Captioner) -> None:
+    for word, fields in (('oncoming', {'oncoming': TRUE}), ('dry', {'surface': 'dry'})):
+        assert word in allowed(model, {}, fields)
+        assert word not in allowed(model, {}, fields, sureness=0.4)
+
+
+def test_values_of_one_field_bear_a_word_out_together(model: Captioner) -> None:
+    logits = torch.full((1, sum(f.width for f in FIELDS.values())), -9.0)
+    for name, start in field_starts().items():
+        if FIELDS[name].kind == 'categorical':
+            logits[0, start] = 9.0
+    lead, values = field_starts()['lead'], FIELDS['lead'].values
+    logits[0, lead : lead + len(values)] = -9.0
+    logits[0, [lead + values.index('car'), lead + values.index('van')]] = 1.0
+    group = next(i for i, g in enumerate(GROUPS) if 'follow' in g.words)
+    none = torch.zeros(1)
+    features = Features(
+        none, none, none, torch.zeros(1, 32, 4), torch.zeros(1, 32, dtype=torch.int64),
+        torch.zeros(1, 32), none, none,
+    )  # fmt: skip
+    assert model.evidence(features, logits)[0, group] == 1, 'half a car and half a van lead'
+    logits[0, lead + values.index('none')] = 0.9
+    assert model.evidence(features, logits)[0, group] == 0, 'a third says that none does'
 
 
 def test_sides_are_named_where_something_is_there(model: Captioner) -> None:

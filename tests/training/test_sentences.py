@@ -93,8 +93,14 @@ def test_all_phases_run_and_sentences_are_learnt(
     assert said == [f'A car is on the {SIDES[k % 2]}.' for k in range(COUNT)]
 
 
+@pytest.mark.parametrize('stop', [3, 6], ids=['mixed', 'rewarded'])
 def test_resumed_run_gives_the_weights_of_an_uninterrupted_one(
-    config: TrainConfig, model: Captioner, batches: Batches, vocabulary: Vocabulary
+    config: TrainConfig,
+    model: Captioner,
+    batches: Batches,
+    vocabulary: Vocabulary,
+    monkeypatch: pytest.MonkeyPatch,
+    stop: int,
 ) -> None:
     short = replace(config, written_steps=2, mixed_steps=2, reward_steps=4)
     begin = {k: v.clone() for k, v in model.decoder.state_dict().items()}
@@ -103,13 +109,21 @@ def test_resumed_run_gives_the_weights_of_an_uninterrupted_one(
     (config.work / 'sentences.pt').unlink()
     model.decoder.load_state_dict(begin)
     first = SentenceRun(short, model, vocabulary, batches, quiet)
-    for _ in range(3):  # stops in the second phase
-        first.take_step(*first.phase())
+    take = first.take_step
+
+    def take_or_stop(phase: str, progress: float) -> dict[str, float]:
+        if first.step == stop:
+            raise KeyboardInterrupt
+        return take(phase, progress)
+
+    monkeypatch.setattr(first, 'take_step', take_or_stop)
+    with pytest.raises(KeyboardInterrupt):
+        first.train(range(COUNT))
     first.save()
     model.decoder.load_state_dict(begin)
     rest = SentenceRun(short, model, vocabulary, batches, quiet)
     rest.resume()
-    assert rest.step == 3
+    assert rest.step == stop
     rest.train(range(COUNT))
     for name, value in model.decoder.state_dict().items():
         assert torch.equal(value, expected[name]), name

@@ -23,6 +23,8 @@ from caption_node.training.model.lstm import LstmDecoder
 from caption_node.training.model.scene import (
     CAR_SCORE,
     LAMP_SCORE,
+    LEAST_SURE,
+    SCENE_WIDTH,
     SPOKEN_SCORE,
     Features,
     SceneConfig,
@@ -57,6 +59,7 @@ class Captioner(nn.Module):
 
     by_class: Tensor
     by_value: Tensor
+    by_column: Tensor
     values_of: Tensor
     values: Tensor
     field_of: Tensor
@@ -104,6 +107,11 @@ class Captioner(nn.Module):
         limits = [own.get(c, SPOKEN_SCORE) for c in OBJECT_CLASSES]
         self.register_buffer('by_class', torch.tensor(by_class), persistent=False)
         self.register_buffer('by_value', torch.tensor(by_value), persistent=False)
+        by_column = torch.zeros(SCENE_WIDTH, len(GROUPS))
+        by_column[[*(c for field in columns for c in field), *(starts[f.name] for f in flags)]] = (
+            torch.tensor(by_value)
+        )
+        self.register_buffer('by_column', by_column, persistent=False)
         self.register_buffer('limits', torch.tensor(limits), persistent=False)
         self.register_buffer('both', torch.tensor([g.both for g in GROUPS]), persistent=False)
         least = [float(g.least) for g in GROUPS]
@@ -145,8 +153,15 @@ class Captioner(nn.Module):
         scene = self.scene(self.perceive(image))
         return scene.memory, scene.bias
 
-    def evidence(self, features: Features, logits: Tensor) -> Tensor:
-        """Return (B, G) of 0 and 1: whether the words of each group may be said."""
+    def evidence(
+        self, features: Features, logits: Tensor, least_sure: float = LEAST_SURE
+    ) -> Tensor:
+        """
+        Return (B, G) of 0 and 1: whether the words of each group may be said.
+
+        :param logits: (B, S), those that are published.
+        :param least_sure: Probability from which fields bear words out.
+        """
         seen = features.scores >= self.limits[features.classes]
         needed = self.by_class[features.classes] * seen.to(logits.dtype)[:, :, None]
         width = self.config.width_px
@@ -161,6 +176,8 @@ class Captioner(nn.Module):
         held = logits[:, self.values] >= likeliest[:, self.field_of]
         held = torch.cat([held, logits[:, self.flags] >= 0], 1)
         valued = (held.to(logits.dtype) @ self.by_value).clamp(max=1.0)
+        sure = self.scene.probabilities(logits) @ self.by_column >= least_sure
+        valued = valued * sure.to(logits.dtype)
         return torch.where(self.both, boxed * valued, torch.maximum(boxed, valued))
 
     def forward(

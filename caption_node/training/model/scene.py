@@ -28,6 +28,8 @@ CAR_SCORE = 0.45
 """Score from which a car bears out words about where vehicles are."""
 SPOKEN_SCORE = 0.55
 """A box this sure lets the sentence speak of its class."""
+LEAST_SURE = 0.7
+"""Share of the probability from which fields bear words out; likeliest alone is not enough."""
 # Heights in metres, in the order of OBJECT_CLASSES, to tell metres from pixels.
 _HEIGHT_M = (1.7, 1.6, 1.5, 1.5, 3.1, 3.0, 0.9, 0.75, 0.8)
 _FOCAL_WIDTHS = 0.95
@@ -68,6 +70,7 @@ class SceneConfig:
     """
     Sizes of the scene encoder and the decoder.
 
+    :param told: How many of the boxes the decoder reads, the surest first.
     :param width: Channels of every token.
     :param heads: Attention heads.
     :param feed_forward: Hidden channels of the token-wise layers.
@@ -85,6 +88,7 @@ class SceneConfig:
     height: int = 384
     width_px: int = 640
     boxes: int = 32
+    told: int = 24
     width: int = 192
     heads: int = 4
     feed_forward: int = 384
@@ -329,17 +333,18 @@ class SceneEncoder(nn.Module):
         derived = self.roles(objects, f.classes, f.scores, heights)
         placed = torch.addmm(self.prior, derived, self.place_derived * self.share)
         logits = learnt * (1 - self.share) + placed
-        likely = self._probabilities(logits)
+        likely = self.probabilities(logits)
         logits = torch.addmm(logits + self.implies[-1], likely, self.implies[:-1])
-        likely = self._probabilities(logits)
+        likely = self.probabilities(logits)
         facts = self.value(likely)[:, None]  # (B, 1, D)
         logits = torch.addmm(logits, (1 - likely).clamp(min=_LEAST_OPEN).log(), self.excludes)
         # The mean of means is the mean of all.
         embedding = self.embed(torch.cat([coarse.mean(1), x.mean(1)], 1))
         embedding = embedding / embedding.norm(dim=1, keepdim=True).clamp(min=1e-12)
         around = self._halved(coarse, 64)  # (B, 15, D): words need less still
-        memory = torch.cat([around, objects, x, facts], 1)
-        bias = F.pad(hidden, (int(around.shape[1]), len(FIELDS) + 1))
+        told = self.config.told
+        memory = torch.cat([around, objects[:, :told], x, facts], 1)
+        bias = F.pad(hidden[..., :told], (int(around.shape[1]), len(FIELDS) + 1))
         return Scene(learnt, derived, logits, embedding, memory, bias)
 
     def _halved(self, grid: Tensor, cell: int) -> Tensor:
@@ -361,7 +366,7 @@ class SceneEncoder(nn.Module):
     def _heads(self) -> list[nn.Linear]:
         return [head for head in self.heads if isinstance(head, nn.Linear)]
 
-    def _probabilities(self, logits: Tensor) -> Tensor:
+    def probabilities(self, logits: Tensor) -> Tensor:
         """Softmax within every field, sigmoid for booleans, all in one product."""
         likely = logits.clamp(-30, 30).exp()
         return likely / (likely @ self.same_field + self.boolean)

@@ -54,6 +54,7 @@ def test_what_annotators_say_is_perfect() -> None:
     assert found.missing == ()
     assert found.confidences.pooled is not None
     assert found.confidences.pooled.ece == 0.0
+    assert (found.confidences.mean_ece, found.confidences.mean_by_chance) == (0.0, 0.0)
 
 
 def test_missing_frame_is_named_and_wrong_in_all() -> None:
@@ -75,6 +76,7 @@ def test_no_prediction_at_all_scores_nothing() -> None:
     assert found.sentences['bleu_4'].system == 0.0
     assert found.confidences.pooled is None
     assert found.confidences.mean_ece is None
+    assert found.confidences.mean_by_chance is None
 
 
 def test_one_annotator_leaves_no_ceiling() -> None:
