@@ -26,7 +26,7 @@ MAX_BATCH = 8
 DEFAULT_THRESHOLDS = {
     'person': 0.35,
     'bicycle': 0.35,
-    'car': 0.37,
+    'car': 0.365,
     'motorcycle': 0.35,
     'bus': 0.4,
     'truck': 0.4,
